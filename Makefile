@@ -1,0 +1,43 @@
+# Every target works as the first command on a fresh Debian 12 machine with Python 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo run test test-fast lint format bench clean debian
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev,pictures]'
+	touch $(STAMP)
+
+debian:
+	sh tools/debian-packages.sh
+
+demo: $(STAMP)
+	$(BIN)/mirliton demo
+
+run: $(STAMP)
+	$(BIN)/mirliton serve
+
+test: $(STAMP) debian
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -m 'not slow' --ignore=tests/calls
+
+lint: $(STAMP)
+	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix src tests tools
+	$(BIN)/ruff format src tests tools
+
+bench: $(STAMP)
+	$(BIN)/mirliton bench
+
+clean:
+	rm -rf $(VENV) build dist demo

@@ -1,0 +1,166 @@
+"""What the control process sees of the media engine: legs, mixes and clips, and nothing of conferences.
+
+A *leg* is one RTP stream pair. A *mix* is the sum that legs are put into. A *clip* is decoded sound in memory that
+the engine can read. These protocols are implemented by `media.link`; tests of the layers above may use fakes.
+All calls return at once: the engine applies them in order within a few milliseconds. `MediaEngine.settled` waits
+until everything asked so far has taken effect.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAgreement:
+    """The outcome of one SDP offer/answer exchange (RFC 3264), as the media engine needs it.
+
+    `remote_address` is the connection address of the other side, `signalling_address` the source of its signalling:
+    RTP is accepted from either (design 4.2), so that callers behind NAT are heard. Times are milliseconds.
+    """
+
+    remote_address: str
+    remote_port: int
+    signalling_address: str
+    codec: str  # "PCMU", "PCMA" or "G722"
+    payload_type: int
+    event_payload_type: int | None  # telephone-event (RFC 4733); None: digits are looked for in the sound
+    ptime: int = 20
+    send: bool = True  # False: the other side does not want to hear us (hold)
+    receive: bool = True  # False: the other side does not send
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Decoded mono sound that lies in the memory shared with the engine, once for each sample rate.
+
+    `parts` maps a rate in Hz to (offset, length), both in samples of 16 bits from the start of the clip memory.
+    """
+
+    key: str
+    seconds: float
+    parts: dict[int, tuple[int, int]] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayDone:
+    """A sound came to its end (`finished`) or was stopped before."""
+
+    play_id: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegStatistics:
+    """Counters of a leg since it was opened, and its present state. Times in milliseconds."""
+
+    packets_received: int
+    packets_sent: int
+    packets_lost: int
+    packets_late: int
+    packets_duplicate: int
+    concealed_ms: int
+    jitter_ms: float
+    playout_delay_ms: float
+    silent_for_ms: float  # since the last packet came; RTP time-out is decided from this
+    talking: bool
+    energy: int  # smoothed score of semantics 3.2
+    latched_source: tuple[str, int] | None
+
+
+class Mix(Protocol):
+    """A room's audio."""
+
+    rate: int
+    interval: int
+
+    def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
+        """Put a sound at the end of the room's queue; returns its play id. `loops` -1 never ends."""
+
+    def loop(self, clip: Clip | None, *, gain: float = 1.0) -> None:
+        """Start, change or (None) stop the room's one looping sound (hold music), beside the queue."""
+
+    def stop_sounds(self) -> None:
+        """Throw away the queue; the loop goes on."""
+
+    def close(self) -> None:
+        """Take every leg out and forget the mix."""
+
+
+class Leg(Protocol):
+    """One caller's audio."""
+
+    local_port: int
+    on_digit: (
+        Callable[[str], None] | None
+    )  # "0".."9", "*", "#", "A".."D", once for each key press, at its start
+    on_talking: Callable[[bool], None] | None  # on/off always alternate; off is sent when the leg closes
+    on_play_done: Callable[[PlayDone], None] | None
+
+    def connect(self, agreement: MediaAgreement) -> None:
+        """Start, or change after a re-INVITE, what is sent where and what is accepted from whom."""
+
+    def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
+        """Put a sound at the end of this leg's own queue; returns its play id."""
+
+    def stop_sounds(self) -> None:
+        """Throw away the leg's queue (barge-in). Every stopped sound still reports `PlayDone(finished=False)`."""
+
+    def join(
+        self,
+        mix: Mix,
+        *,
+        muted: bool = False,
+        deaf: bool = False,
+        energy_level: int | None = None,
+        isolated: bool = False,
+    ) -> None:
+        """Move into a mix. `energy_level` None takes the mix's. `isolated`: neither heard nor hearing members (waiting)."""
+
+    def leave(self) -> None:
+        """Back to the leg's own queue; the call goes on."""
+
+    def set(
+        self,
+        *,
+        muted: bool | None = None,
+        deaf: bool | None = None,
+        held: bool | None = None,
+        isolated: bool | None = None,
+        energy_level: int | None = None,
+        input_level: int | None = None,
+        output_level: int | None = None,
+    ) -> None:
+        """Change what is given. Levels are -4..4 (semantics 3.3)."""
+
+    def statistics(self) -> LegStatistics:
+        """Read from shared memory: cheap, never waits."""
+
+    def close(self) -> None:
+        """Stop sending and free the leg. Repeating is harmless."""
+
+
+class MediaEngine(Protocol):
+    """The control process's hold on the engine process."""
+
+    def open_leg(self, call_id: str) -> Leg:
+        """Reserve a leg and a local RTP port. Raises `MediaFull` when the table is full."""
+
+    def open_mix(
+        self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0
+    ) -> Mix:
+        """A new, empty mix. Raises `MediaFull`."""
+
+    def clip(self, key: str, samples_by_rate: "dict[int, Sequence[int]]") -> Clip:
+        """Copy decoded mono 16-bit sound (numpy int16 arrays by rate) into shared memory under `key`.
+
+        An equal key replaces nothing: the clip that is there is returned. Raises `MediaFull` when the memory is used
+        up by clips in use; clips that are not playing are dropped first, oldest use first.
+        """
+
+    async def settled(self) -> None:
+        """Return when the engine has applied every call made before this one."""
+
+
+class MediaFull(Exception):
+    """A table of the engine or the clip memory is full; the caller gets 503 with Retry-After."""

@@ -1,0 +1,148 @@
+"""One settings object for the whole server: a TOML file, then environment (`MIRLITON_SIP__LISTEN=…`), then flags.
+
+`docs/mirliton.sample.toml` shows every key with its default and reason; a test keeps the two together.
+"""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class HttpSettings(_Section):
+    """The REST API, metrics and events."""
+
+    listen: str = "127.0.0.1:8000"
+    max_body_bytes: int = 8_000_000
+    max_media_bytes: int = 32_000_000
+    token_lifetime_seconds: int = 3600
+    page_size: int = 50
+    max_page_size: int = 500
+    auth_attempts_per_minute: int = 60
+
+
+class SipSettings(_Section):
+    """SIP over UDP and TCP (RFC 3261)."""
+
+    listen: str = "127.0.0.1:5060"
+    public_address: str | None = None
+    trusted: list[IPv4Network] = [IPv4Network("127.0.0.0/8")]
+    max_calls: int = 1000
+    max_invites_per_second: int = 200
+    retry_after_seconds: int = 5
+    max_transactions: int = 20_000
+    max_connections: int = 2000
+    max_message_bytes: int = 65_535
+    session_expires_seconds: int = 1800
+    min_session_expires_seconds: int = 90
+    nonce_lifetime_seconds: int = 300
+    max_registrations: int = 10_000
+    register_expires_seconds: int = 3600
+    min_register_expires_seconds: int = 60
+
+
+class RtpSettings(_Section):
+    """Where audio is sent and received."""
+
+    listen: str = "127.0.0.1:10000-10031"
+    public_address: str | None = None
+    timeout_seconds: int = 60
+
+
+class MediaSettings(_Section):
+    """The engine process and its memory."""
+
+    max_legs: int = Field(4096, ge=2)
+    max_mixes: int = Field(1024, ge=1)
+    clip_memory_bytes: int = 512 * 1024 * 1024
+    max_clip_seconds: int = 600
+    max_rate: int = 16000
+    core: int | None = None
+
+
+class StoreSettings(_Section):
+    """Documents; `sqlite+aiosqlite:///…` inside the data folder unless an URL is given."""
+
+    url: str | None = None
+
+
+class LimitSettings(_Section):
+    """Bounds on what tenants can make."""
+
+    max_rooms: int = 1000
+    max_members_per_room: int = 4000
+    max_documents_per_account: int = 100_000
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="MIRLITON_", env_nested_delimiter="__", extra="forbid")
+
+    data: Path = Path("mirliton-data")
+    log_level: str = "info"
+    log_json: bool = False
+    http: HttpSettings = HttpSettings()
+    sip: SipSettings = SipSettings()
+    rtp: RtpSettings = RtpSettings()
+    media: MediaSettings = MediaSettings()
+    store: StoreSettings = StoreSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *rest: Any,
+        **sources: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, which wins over the file."""
+        env = sources.get("env_settings") or rest[0]
+        return init_settings, env, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Read the TOML file (if any), the environment and the given flags; raises `pydantic.ValidationError`.
+
+    A missing file is an error (`FileNotFoundError`): a typo in a path must not start a server with defaults.
+    """
+    if config is None:
+        return Settings(**flags)
+    if not config.is_file():
+        raise FileNotFoundError(f"{config}: no such settings file")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(
+            env_prefix="MIRLITON_", env_nested_delimiter="__", extra="forbid", toml_file=config
+        )
+
+    return FromFile(**flags)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`"127.0.0.1:5060"` -> `("127.0.0.1", 5060)`; raises `ValueError` with what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return host or "0.0.0.0", int(port)  # noqa: S104 - an empty host means every interface, as for other servers
+
+
+def split_port_range(text: str) -> tuple[str, int, int]:
+    """`"127.0.0.1:10000-10031"` -> `("127.0.0.1", 10000, 10031)`; raises `ValueError`."""
+    host, _, span = text.rpartition(":")
+    first, dash, last = span.partition("-")
+    if not (host and dash and first.isdigit() and last.isdigit() and 0 < int(first) < int(last) <= 65535):
+        raise ValueError(f"{text!r} is not HOST:FIRST-LAST")
+    return host, int(first), int(last)
