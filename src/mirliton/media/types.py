@@ -91,9 +91,7 @@ class Leg(Protocol):
     """One caller's audio."""
 
     local_port: int
-    on_digit: (
-        Callable[[str], None] | None
-    )  # "0".."9", "*", "#", "A".."D", once for each key press, at its start
+    on_digit: Callable[[str], None] | None  # "0".."9", "*", "#", "A".."D", once for each key press, at its start
     on_talking: Callable[[bool], None] | None  # on/off always alternate; off is sent when the leg closes
     on_play_done: Callable[[PlayDone], None] | None
 
@@ -146,9 +144,7 @@ class MediaEngine(Protocol):
     def open_leg(self, call_id: str) -> Leg:
         """Reserve a leg and a local RTP port. Raises `MediaFull` when the table is full."""
 
-    def open_mix(
-        self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0
-    ) -> Mix:
+    def open_mix(self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0) -> Mix:
         """A new, empty mix. Raises `MediaFull`."""
 
     def clip(self, key: str, samples_by_rate: "dict[int, Sequence[int]]") -> Clip:

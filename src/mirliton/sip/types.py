@@ -64,9 +64,7 @@ class Session(Protocol):
     on_media_answer: Callable[[bytes], bool] | None
     """The remote's answer to an offer of ours arrived in an ACK (late offer). False ends the call with BYE."""
     on_digit: Callable[[str], None] | None  # SIP INFO application/dtmf-relay or application/dtmf
-    on_ended: (
-        Callable[[str], None] | None
-    )  # exactly once, after which nothing more is called; the reason as text
+    on_ended: Callable[[str], None] | None  # exactly once, after which nothing more is called; the reason as text
 
     async def ring(self) -> None:
         """Send 180."""
