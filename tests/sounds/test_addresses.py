@@ -1,0 +1,109 @@
+"""Every form of media address in semantics 5.3, and what tenants may not write."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirliton.sounds.addresses import (
+    Address,
+    AddressInvalid,
+    NoSound,
+    Parts,
+    Prompt,
+    SilenceStream,
+    SoundNotFound,
+    SoundNotSupported,
+    SoundRefused,
+    Source,
+    StoredMedia,
+    ToneScript,
+    Variable,
+    parse_address,
+)
+
+A, M = "a" * 32, "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (None, NoSound()),
+        ("", NoSound()),
+        ("silence", NoSound()),
+        ("conf-welcome", Prompt("conf-welcome")),
+        ("7", Prompt("7")),
+        (f"prompt://{A}/conf-muted/fr-FR", Prompt("conf-muted", A, "fr-fr")),
+        ("prompt://system_media/conf-muted/en-us", Prompt("conf-muted", "system_media", "en-us")),
+        (M, StoredMedia(M)),
+        (f"/{A}/{M}", StoredMedia(M, A)),
+        ("tone_stream://%(500,0,440)", ToneScript("%(500,0,440)")),
+        ("silence_stream://400", SilenceStream(400)),
+        ("silence_stream://-7", SilenceStream(-1)),
+        ("silence_stream://400,1400", SilenceStream(400, 1400)),
+        ("$${hold_music}", Variable("hold_music")),
+        (f"file_string://conf-welcome!{M}", Parts((Address(Prompt("conf-welcome")), Address(StoredMedia(M))))),
+    ],
+)
+def test_each_form_becomes_its_own_value(text: str | None, source: Source) -> None:
+    assert parse_address(text) == Address(source)
+
+
+def test_a_prefix_gives_volume_and_loops() -> None:
+    address = parse_address("{vol=-2,loops=3,other=1}conf-welcome")
+    assert (address.volume, address.loops, address.gain) == (-2, 3, 0.6)
+    assert parse_address("{loops=-1}{vol=9}conf-welcome") == Address(Prompt("conf-welcome"), loops=-1, volume=4)
+
+
+def test_loops_after_a_tone_script_count_as_well() -> None:
+    assert parse_address("tone_stream://%(500,0,440);loops=-1") == Address(ToneScript("%(500,0,440)"), loops=-1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://example.com/a.wav", "http://x/y", "tts://hello", "say:hello", "local_stream://moh", "shout://radio"],
+)
+def test_forms_that_are_not_there_yet_say_so(text: str) -> None:
+    with pytest.raises(SoundNotSupported, match="upload"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["/etc/passwd", "/srv/a.wav", "tone_stream://path=/etc/passwd", "file_string:///etc/x!a"]
+)
+def test_files_of_the_server_are_refused(text: str) -> None:
+    with pytest.raises(SoundRefused):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "two words",
+        "../prompts/x",
+        "gopher://x",
+        "silence_stream://0",
+        "silence_stream://abc",
+        "silence_stream://5,0",
+        "prompt://x",
+        "prompt:///x/y",
+        "prompt://a/../../etc",
+        "{vol=loud}conf-welcome",
+        "file_string://a!file_string://b",
+        "file_string://" + "file_string://" * 250,
+        "file_string://" + "a!" * 40,
+        "file_string://a!silence_stream://-1",
+        "{loops=2}" * 400 + "a b",
+        "x" * 5000,
+    ],
+)
+def test_other_text_is_refused_in_words(text: str) -> None:
+    with pytest.raises(AddressInvalid):
+        parse_address(text)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    try:
+        assert isinstance(parse_address(text), Address)
+    except SoundNotFound as refusal:
+        assert str(refusal)
