@@ -1,0 +1,73 @@
+"""Built-in values of semantics 2.6, 2.7, 4.3 and 5.2."""
+
+from types import MappingProxyType
+
+from mirliton.conference.reading import Document
+
+LANGUAGE = "en-us"
+NUMBER_TIMEOUT_MS = 5000
+PIN_TIMEOUT_MS = 5000
+INTERDIGIT_MS = 2000
+MAX_DIGITS = 16
+TERMINATOR = "#"
+ATTEMPTS = 3
+
+ENTRY_TONE = "tone_stream://v=-7;>=2;+=.1;%(300,0,523,659);v=-7;>=3;+=.1;%(800,0,659,783)"
+EXIT_TONE = "tone_stream://v=-7;>=2;+=.1;%(300,0,523,440);v=-7;>=3;+=.1;%(800,0,349,440)"
+
+RATES = (8000, 12000, 16000, 24000, 32000, 44100, 48000)
+ENERGY_TOP = 1800
+ENERGY_STEP = 200
+LEVEL_TOP = 4
+
+# The control groups are absent: "default" is what a lookup ends with anyway, and naming it here would hide the rule
+# that moderators without a group of their own get the members' (semantics 4.3).
+DEFAULT_PROFILE: Document = MappingProxyType(
+    {
+        "alone-sound": "conf-alone",
+        "comfort-noise": 1000,
+        "energy-level": 20,
+        "enter-sound": ENTRY_TONE,
+        "exit-sound": EXIT_TONE,
+        "interval": 20,
+        "rate": 48000,
+        "locked-sound": "conf-locked",
+        "max-members-sound": "conf-max_participants",
+        "moh-sound": "$${hold_music}",
+        "muted-sound": "conf-muted",
+        "unmuted-sound": "conf-unmuted",
+        "deaf-sound": "conf-deaf",
+        "undeaf-sound": "conf-undeaf",
+        "member-enter-sound": "conf-joining_conference",
+    }
+)
+
+PAGE_PROFILE: Document = MappingProxyType(
+    {
+        "caller-controls": "paging",
+        "comfort-noise": 1000,
+        "energy-level": 20,
+        "enter-sound": "silence_stream://1",
+        "exit-sound": "silence_stream://1",
+        "interval": 20,
+        "rate": 8000,
+        "moh-sound": "silence_stream://1",
+    }
+)
+
+CONTROLS: Document = MappingProxyType(
+    {
+        "default": [
+            {"digits": "*1", "action": "mute"},
+            {"digits": "*2", "action": "mute on"},
+            {"digits": "*3", "action": "mute off"},
+            {"digits": "*4", "action": "deaf"},
+            {"digits": "*5", "action": "deaf on"},
+            {"digits": "*6", "action": "deaf off"},
+            {"digits": "#", "action": "hangup"},
+        ],
+        "paging": [],
+        "page": [],
+        "none": [],
+    }
+)

@@ -1,0 +1,277 @@
+"""What a room and a caller go by, from all the sources of semantics 2.1 to 2.5, as frozen values.
+
+The shape of a room comes from its first caller's settings; the dialogue, role and flags of a caller always come from
+the caller's own (semantics 1.7). `sources` says, for each setting, where its value was found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mirliton.conference import defaults
+from mirliton.conference.actions import ACTION_NAMES
+from mirliton.conference.controls import NO_CONTROLS, ControlGroup, control_group
+from mirliton.conference.ports import Sound
+from mirliton.conference.profile import BUILT_IN, Configuration, Profile, merge_profile
+from mirliton.conference.reading import Document, flag, section, text, texts, value, whole
+from mirliton.conference.tones import ENTRY, EXIT, Way, tone
+
+MAX_SOUND_CHARACTERS = 4096
+
+
+class Role(StrEnum):
+    """What a caller is in the room."""
+
+    MEMBER = "member"
+    MODERATOR = "moderator"
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """A conference that was found: a stored document, or an ad-hoc one (`stored` false)."""
+
+    account_id: str
+    conference_id: str
+    document: Document
+    stored: bool
+
+    @property
+    def name(self) -> str:
+        """The label; the id when there is none."""
+        return text(self.document, "name") or self.conference_id
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSettings:
+    """What the first caller's settings make of a room. Sounds are media addresses, "" = none. 0 members = no limit."""
+
+    account_id: str
+    conference_id: str
+    name: str
+    profile_name: str
+    language: str = defaults.LANGUAGE
+    rate: int = 8000
+    interval: int = 20
+    energy_level: int = 0
+    comfort_noise: int = 0
+    announce_count: int = 0
+    max_members: int = 0
+    wait_for_moderator: bool = False
+    enter_sound: Sound = ""
+    exit_sound: Sound = ""
+    moderator_enter_sound: Sound = ""
+    moderator_exit_sound: Sound = ""
+    alone_sound: Sound = ""
+    moh_sound: Sound = ""
+    muted_sound: Sound = ""
+    unmuted_sound: Sound = ""
+    deaf_sound: Sound = ""
+    undeaf_sound: Sound = ""
+    member_enter_sound: Sound = ""
+    locked_sound: Sound = ""
+    max_members_sound: Sound = ""
+    is_locked_sound: Sound = ""
+    is_unlocked_sound: Sound = ""
+    member_controls: ControlGroup = NO_CONTROLS
+    moderator_controls: ControlGroup = NO_CONTROLS
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueSettings:
+    """What a caller meets before the room (semantics 1.5). Times in milliseconds."""
+
+    language: str
+    welcome: Sound
+    member_pins: tuple[str, ...]
+    moderator_pins: tuple[str, ...]
+    number_timeout_ms: int
+    pin_timeout_ms: int
+    max_participants: int
+    full_sound: Sound
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSettings:
+    """How one caller enters the room. A tone of None is the room's own."""
+
+    role: Role
+    muted: bool = False
+    deaf: bool = False
+    enter_sound: Sound | None = None
+    exit_sound: Sound | None = None
+    hears_joining_prompt: bool = True
+
+    @property
+    def moderator(self) -> bool:
+        """Whether the role is moderator."""
+        return self.role is Role.MODERATOR
+
+
+def language_of(document: Document, configuration: Configuration) -> str:
+    """Document, then account, then system."""
+    return (text(document, "language") or configuration.account_language or configuration.system_language).lower()
+
+
+def room_settings(conference: Conference, configuration: Configuration) -> RoomSettings:
+    """Everything the room is made from. Never fails: what cannot be used gives way to the next source."""
+    document = conference.document
+    language = language_of(document, configuration)
+    profile = merge_profile(document, configuration, language)
+    sources = dict(profile.sources)
+    limit, sources["max-members"] = _limit(document, profile)
+    tones = {
+        (way.profile_key, moderator): _room_tone(way, document, profile, configuration, sources, moderator=moderator)
+        for way in (ENTRY, EXIT)
+        for moderator in (False, True)
+    }
+    full_sound = text(document, "max_members_media")
+    if full_sound:
+        sources["max-members-sound"] = "max_members_media"
+    return RoomSettings(
+        account_id=conference.account_id,
+        conference_id=conference.conference_id,
+        name=conference.name,
+        profile_name=text(document, "profile_name") or text(document, "base_profile_name") or "default",
+        language=language,
+        rate=_rate(profile),
+        interval=_interval(profile),
+        energy_level=_between(whole(profile.values, "energy-level"), 0, defaults.ENERGY_TOP),
+        comfort_noise=_noise(profile),
+        announce_count=max(whole(profile.values, "announce-count") or 0, 0),
+        max_members=limit,
+        wait_for_moderator=flag(document, "wait_for_moderator") or False,
+        enter_sound=tones["enter-sound", False],
+        exit_sound=tones["exit-sound", False],
+        moderator_enter_sound=tones["enter-sound", True],
+        moderator_exit_sound=tones["exit-sound", True],
+        alone_sound=_sound(profile, "alone-sound"),
+        moh_sound=_sound(profile, "moh-sound"),
+        muted_sound=_sound(profile, "muted-sound"),
+        unmuted_sound=_sound(profile, "unmuted-sound"),
+        deaf_sound=_sound(profile, "deaf-sound"),
+        undeaf_sound=_sound(profile, "undeaf-sound"),
+        member_enter_sound=_sound(profile, "member-enter-sound"),
+        locked_sound=_sound(profile, "locked-sound"),
+        max_members_sound=full_sound or _sound(profile, "max-members-sound"),
+        is_locked_sound=_sound(profile, "is-locked-sound"),
+        is_unlocked_sound=_sound(profile, "is-unlocked-sound"),
+        member_controls=control_group(document, profile, configuration, ACTION_NAMES, moderator=False),
+        moderator_controls=control_group(document, profile, configuration, ACTION_NAMES, moderator=True),
+        sources=sources,
+    )
+
+
+def dialogue_settings(action: Document, document: Document, configuration: Configuration) -> DialogueSettings:
+    """The dialogue for a callflow action's data and a conference document ({} while it is unknown)."""
+    wanted = _first(flag(action, "welcome_prompt.play"), flag(document, "play_welcome"), True)
+    return DialogueSettings(
+        language=language_of(document, configuration),
+        welcome=(text(action, "welcome_prompt.media_id") or "conf-welcome") if wanted else "",
+        member_pins=texts(document, "member.pins"),
+        moderator_pins=texts(document, "moderator.pins"),
+        number_timeout_ms=_milliseconds(configuration, "number_timeout", defaults.NUMBER_TIMEOUT_MS),
+        pin_timeout_ms=whole(document, "pin_timeout")
+        or _milliseconds(configuration, "pin_timeout", defaults.PIN_TIMEOUT_MS),
+        max_participants=max(whole(document, "max_participants") or 0, 0),
+        full_sound=text(document, "max_members_media") or "conf-max_participants",
+    )
+
+
+def caller_settings(action: Document, document: Document, configuration: Configuration, role: Role) -> CallerSettings:
+    """How a caller of this role enters. A missing key means "no", also for `member.join_muted`: the schema's default
+    (true) is written into stored documents, ad-hoc ones go without it (semantics 2.2)."""
+    profile = merge_profile(document, configuration, language_of(document, configuration))
+
+    def own_tone(way: Way) -> Sound | None:
+        asked = action.get(way.key)
+        if not isinstance(asked, bool | str):
+            return None
+        keys = (asked, document.get(way.key))
+        return tone(way, keys, profile, configuration, moderator=role is Role.MODERATOR)[0]
+
+    return CallerSettings(
+        role=role,
+        muted=flag(document, f"{role}.join_muted") or False,
+        deaf=flag(document, f"{role}.join_deaf") or False,
+        enter_sound=own_tone(ENTRY),
+        exit_sound=own_tone(EXIT),
+        hears_joining_prompt=role is Role.MODERATOR or flag(document, "member.play_entry_prompt") is not False,
+    )
+
+
+def keys_without_effect(document: Document) -> list[str]:
+    """The keys of a document that are accepted, stored, and do nothing yet: an operator shall know."""
+    asked = {
+        "play_name": flag(document, "play_name"),
+        "require_moderator": flag(document, "require_moderator"),
+        "video": flag(document, "video") is False,
+        "allow_shareable_link": flag(document, "allow_shareable_link"),
+        "bridge_username": text(document, "bridge_username"),
+        "bridge_password": text(document, "bridge_password"),
+        "profile.channels": value(section(document, "profile"), "channels") not in (None, 1),
+    }
+    return [key for key, wanted in asked.items() if wanted]
+
+
+def _room_tone(
+    way: Way,
+    document: Document,
+    profile: Profile,
+    configuration: Configuration,
+    sources: dict[str, str],
+    *,
+    moderator: bool,
+) -> Sound:
+    sound, source = tone(way, (document.get(way.key),), profile, configuration, moderator=moderator)
+    sources[f"moderator-{way.profile_key}" if moderator else way.profile_key] = source
+    return sound
+
+
+def _limit(document: Document, profile: Profile) -> tuple[int, str]:
+    """`max_participants` above 1 replaces the profile's `max-members`; below 2 the media side has no limit."""
+    asked = whole(document, "max_participants") or 0
+    if asked > 1:
+        return asked, "max_participants"
+    of_profile = whole(profile.values, "max-members") or 0
+    return (of_profile if of_profile > 1 else 0), profile.sources.get("max-members", BUILT_IN)
+
+
+def _rate(profile: Profile) -> int:
+    asked = whole(profile.values, "rate")
+    return asked if asked in defaults.RATES else 8000
+
+
+def _interval(profile: Profile) -> int:
+    asked = whole(profile.values, "interval") or 0
+    return asked if 10 <= asked <= 120 and asked % 10 == 0 else 20
+
+
+def _noise(profile: Profile) -> int:
+    """A divisor: larger is quieter; 0 is silence (semantics 3.4)."""
+    asked = value(profile.values, "comfort-noise")
+    amount = 1 if asked in (True, "true", "yes", "on") else whole(profile.values, "comfort-noise") or 0
+    if amount == 0:
+        return 0
+    return amount if 2 <= amount <= 9999 else 1400
+
+
+def _sound(profile: Profile, key: str) -> Sound:
+    sound = text(profile.values, key) or ""
+    return sound if len(sound) <= MAX_SOUND_CHARACTERS else ""
+
+
+def _between(number: int | None, low: int, high: int) -> int:
+    return min(max(number or 0, low), high)
+
+
+def _milliseconds(configuration: Configuration, key: str, otherwise: int) -> int:
+    for store in (configuration.account, configuration.system):
+        found = whole(store, key)
+        if found is not None and found > 0:
+            return found
+    return otherwise
+
+
+def _first(*choices: bool | None) -> bool:
+    return next((choice for choice in choices if choice is not None), False)
