@@ -1,0 +1,62 @@
+"""The store as the other layers see it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mirliton.store.accounts import Accounts
+from mirliton.store.database import Database
+from mirliton.store.document import Document
+from mirliton.store.documents import Documents
+from mirliton.store.lookup import Lookup, Route, SipCredential
+from mirliton.store.media import MediaFiles
+from mirliton.store.tokens import Tokens
+
+
+class Store:
+    """Documents, accounts, tokens and media files. `open` it before use and `close` it at the end.
+
+    `url` is an SQLAlchemy or PostgreSQL URL, None for `data_dir`/mirliton.db; `now` gives UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        url: str | None,
+        data_dir: Path,
+        *,
+        max_documents_per_account: int = 100_000,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.data_dir = data_dir
+        self._database = Database(url, data_dir)
+        self.documents = Documents(self._database, max_documents_per_account, now)
+        self._lookup = Lookup(self._database, self.documents)
+        self.accounts = Accounts(self.documents, self._lookup)
+        self.tokens = Tokens(self._database, now)
+        self.media = MediaFiles(data_dir)
+
+    async def open(self) -> None:
+        """Make the data folder, bring the tables up to date."""
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._database.open()
+        self.media.sweep()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.close()
+
+    async def conference_by_number(self, account_id: str, digits: str) -> list[Document]:
+        """The conferences that list these digits: none or one (semantics 1.5.2)."""
+        return await self._lookup.conference_by_number(account_id, digits)
+
+    async def callflow_for(self, account_id: str, number: str) -> Route | None:
+        """The callflow for a dialled number (design section 2, "Routing an INVITE"), or None."""
+        return await self._lookup.callflow_for(account_id, number)
+
+    async def sip_credential(self, realm: str, username: str) -> SipCredential | None:
+        """The device that may authenticate as `username` in `realm`, its account, and its HA1 by algorithm."""
+        return await self._lookup.sip_credential(realm, username)
+
+    async def user_by_credential(self, account_id: str, method: str, kept: str) -> Document | None:
+        """The user whose kept login digest (`credentials.hardened`) of this method ("md5", "sha") is `kept`."""
+        return await self._lookup.claimed(account_id, "credential", f"{method}:{kept}")

@@ -1,0 +1,23 @@
+"""A store of its own for every test: SQLite in a temporary folder, or PostgreSQL by MIRLITON_TEST_POSTGRES."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mirliton.store import Document, Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store, open."""
+    store = Store(None, tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def account(store: Store) -> Document:
+    """An account with a realm."""
+    return await store.accounts.create({"name": "acme", "realm": "acme.example"})
