@@ -42,9 +42,14 @@ async def start_agent() -> AsyncIterator[StartAgent]:
     """Start agents on free loopback ports; they are stopped after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(handler: SessionHandler = answering, timing: Timing | None = None, **settings: Any) -> SipAgent:
+        async def start(
+            handler: SessionHandler = answering,
+            timing: Timing | None = None,
+            digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
+            **settings: Any,
+        ) -> SipAgent:
             chosen = SipSettings(**({"listen": "127.0.0.1:0"} | settings))
-            agent = SipAgent(chosen, handler, Credentials(), timing=timing)
+            agent = SipAgent(chosen, handler, Credentials(), timing=timing, digest_algorithms=digest_algorithms)
             await agent.start()
             stack.push_async_callback(agent.stop)
             return agent

@@ -10,7 +10,7 @@ import hmac
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
@@ -24,6 +24,7 @@ from mirliton.sip.authentication import Gatekeeper, Refusal
 from mirliton.sip.call import SipSession
 from mirliton.sip.deadlines import Deadlines
 from mirliton.sip.dialog import Dialog, DialogId, next_hop
+from mirliton.sip.digest import ALGORITHMS
 from mirliton.sip.grammar import Malformed, WireURI, parse_uri, quoted
 from mirliton.sip.incoming import IncomingUsage
 from mirliton.sip.message import (
@@ -81,7 +82,10 @@ _STOP_SECONDS = 2.5
 
 
 class SipAgent:
-    """A SIP user agent, both called and calling. `clock` is in seconds; the event loop's unless given."""
+    """A SIP user agent, both called and calling. `clock` is in seconds; the event loop's unless given.
+
+    `digest_algorithms` are offered to strangers in this order; phones that read only the first one want MD5 alone.
+    """
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class SipAgent:
         *,
         clock: Callable[[], float] | None = None,
         timing: Timing | None = None,
+        digest_algorithms: Sequence[str] = tuple(ALGORITHMS),
     ) -> None:
         self._settings = settings
         self._handler = handler
@@ -111,7 +116,7 @@ class SipAgent:
         self._transactions = Transactions(
             self._policy.timing, settings.max_transactions, self._transports.send, self._deadlines, self._count
         )
-        self._gate = Gatekeeper(credentials, settings.trusted, settings.nonce_lifetime_seconds)
+        self._gate = Gatekeeper(credentials, settings.trusted, settings.nonce_lifetime_seconds, digest_algorithms)
         self.registrar = Registrar(
             max_bindings=settings.max_registrations,
             default_expires=settings.register_expires_seconds,

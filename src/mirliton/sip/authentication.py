@@ -1,5 +1,6 @@
 """Who may ask for what: trusted networks without a password, all others as a device by digest (design section 2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
@@ -21,10 +22,12 @@ class Refusal:
 class Gatekeeper:
     """Checks digest answers (RFC 3261 section 22, RFC 8760) against a credential source."""
 
-    def __init__(self, source: CredentialSource, trusted: list[IPv4Network], nonce_lifetime: float) -> None:
+    def __init__(
+        self, source: CredentialSource, trusted: list[IPv4Network], nonce_lifetime: float, algorithms: Sequence[str]
+    ) -> None:
         self._source = source
         self._trusted = trusted
-        self._challenger = Challenger(nonce_lifetime)
+        self._challenger = Challenger(nonce_lifetime, algorithms=algorithms)
 
     def trusts(self, host: str) -> bool:
         """Whether calls from this address need no password."""

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -91,7 +92,15 @@ def parse_answer(value: str) -> Answer | None:
 class Challenger:
     """The server side. `lifetime` is in seconds; at most `max_nonces` used nonces are remembered."""
 
-    def __init__(self, lifetime: float, *, max_nonces: int = 20_000, secret: bytes | None = None) -> None:
+    def __init__(
+        self,
+        lifetime: float,
+        *,
+        algorithms: Sequence[str] = tuple(ALGORITHMS),
+        max_nonces: int = 20_000,
+        secret: bytes | None = None,
+    ) -> None:
+        self._algorithms = algorithms
         self._lifetime = lifetime
         self._max = max_nonces
         self._secret = secret if secret is not None else secrets.token_bytes(32)
@@ -104,7 +113,7 @@ class Challenger:
         again = ", stale=true" if stale else ""
         return [
             f'Digest realm={quoted(realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{again}'
-            for algorithm in ALGORITHMS
+            for algorithm in self._algorithms
         ]
 
     def check(self, answer: Answer, method: str, realm: str, credential: Credential | None, now: float) -> Verdict:
@@ -114,7 +123,7 @@ class Challenger:
         expected = response_for(answer.algorithm, secret, answer.nonce, answer.count, answer.cnonce, method, answer.uri)
         issued = self._issued(answer.nonce)
         right = hmac.compare_digest(expected, answer.response)
-        if not right or known is None or answer.realm != realm:
+        if not right or known is None or answer.algorithm not in self._algorithms or answer.realm != realm:
             return Verdict.WRONG
         if issued is None or not now - self._lifetime <= issued <= now + 1:
             return Verdict.STALE
