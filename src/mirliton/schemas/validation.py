@@ -8,10 +8,11 @@ import jsonschema_rs
 
 from mirliton.schemas.catalogue import schema, validator
 from mirliton.schemas.errors import MAX_ERRORS, Errors, Invalid, describe, dotted, error_path
-from mirliton.schemas.flow import flow_data_errors
+from mirliton.schemas.nested import nested
 
 MAX_REPAIRS = 1000
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_SECRET = ("password", "bridge_password")
 _READ_ONLY = {"conferences": ("focus",)}
 
 
@@ -34,8 +35,9 @@ def check(schema_id: str, document: Any) -> dict[str, Any]:
         for key in _READ_ONLY.get(schema_id, ()):
             repaired.pop(key, None)
     errors = _repair_and_check(schema_id, repaired)
-    if schema_id == "callflows" and isinstance(repaired, dict):
-        errors |= flow_data_errors(repaired.get("flow"), _repair_and_check)
+    for path, inner_id, inner in nested(schema_id, repaired):
+        prefix = dotted(path)
+        errors |= {f"{prefix}.{place}": codes for place, codes in _repair_and_check(inner_id, inner).items()}
     if errors:
         raise Invalid(errors)
     return repaired  # type: ignore[no-any-return]
@@ -62,7 +64,11 @@ def _first(rules: jsonschema_rs.Draft202012Validator, document: Any, limit: int)
 def _collect(rules: jsonschema_rs.Draft202012Validator, document: Any) -> Errors:
     errors: Errors = {}
     for error in _first(rules, document, MAX_ERRORS):
-        errors.setdefault(dotted(error_path(error)), {}).setdefault(error.kind.name, describe(error))
+        path = error_path(error)
+        details = describe(error)
+        if path and path[-1] in _SECRET:
+            details = {key: value for key, value in details.items() if key not in ("value", "cause")}
+        errors.setdefault(dotted(path), {}).setdefault(error.kind.name, details)
     return errors
 
 

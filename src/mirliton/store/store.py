@@ -3,14 +3,20 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mirliton.store.accounts import Accounts
 from mirliton.store.database import Database
-from mirliton.store.document import Document
+from mirliton.store.document import Document, NotFound
 from mirliton.store.documents import Documents
 from mirliton.store.lookup import Lookup, Route, SipCredential
 from mirliton.store.media import MediaFiles
 from mirliton.store.tokens import Tokens
+
+
+def config_id(category: str) -> str:
+    """The id of the document that holds an account's configuration of this category."""
+    return f"config.{category}"
 
 
 class Store:
@@ -56,6 +62,13 @@ class Store:
     async def sip_credential(self, realm: str, username: str) -> SipCredential | None:
         """The device that may authenticate as `username` in `realm`, its account, and its HA1 by algorithm."""
         return await self._lookup.sip_credential(realm, username)
+
+    async def config(self, account_id: str, category: str) -> dict[str, Any]:
+        """An account's configuration of a category (semantics 2.7: "conferences"), `{}` when nothing is set."""
+        try:
+            return (await self.documents.get(account_id, config_id(category), "config")).body
+        except NotFound:
+            return {}
 
     async def user_by_credential(self, account_id: str, method: str, kept: str) -> Document | None:
         """The user whose kept login digest (`credentials.hardened`) of this method ("md5", "sha") is `kept`."""

@@ -1,0 +1,53 @@
+"""One's own account: name, realm, language, and the API key (semantics 6.1)."""
+
+from dataclasses import dataclass
+
+from mirliton.api.call import Call, Reply, Route
+from mirliton.api.errors import wrong
+from mirliton.api.resource import Body, Resource
+from mirliton.store import Document
+
+
+async def keep_realm(call: Call, body: Body, private: Body, old: Document | None) -> tuple[Body, Body]:
+    """A realm stays unless another is given, and cannot change under devices.
+
+    Their passwords are kept only as digests over the realm (`store.credentials.ha1`), which would all go stale.
+    """
+    before = old.body.get("realm") if old is not None else None
+    realm = body.get("realm", before)
+    if realm is None:
+        return body, private
+    realm = realm.lower()
+    if realm != before and await _has_sip_devices(call):
+        message = "devices authenticate with this realm: delete them or remove their sip.username before changing it"
+        raise wrong("realm", "forbidden", message, value=realm)
+    return body | {"realm": realm}, private
+
+
+async def _has_sip_devices(call: Call) -> bool:
+    page = await call.store.documents.list(call.account.id, "device", limit=1, keep=lambda d: "ha1" in d.private)
+    return bool(page.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts(Resource):
+    """The account in the path is the document."""
+
+    def routes(self) -> list[Route]:
+        """No list, no creation, no deletion: tenants are the operator's business."""
+        path = "/accounts/{account_id}"
+        return [
+            Route(path, {"GET": self.read, "POST": self.replace, "PATCH": self.merge}),
+            Route(f"{path}/api_key", {"GET": self.api_key}),
+        ]
+
+    def id_of(self, call: Call) -> str:
+        """The account's own id."""
+        return call.account.id
+
+    async def api_key(self, call: Call) -> Reply:
+        """The key for `PUT /api_auth`."""
+        return Reply({"api_key": call.account.private["api_key"]})
+
+
+ROUTES = Accounts("accounts", "account", "accounts", (), keep_realm).routes()

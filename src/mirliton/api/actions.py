@@ -1,0 +1,90 @@
+"""Actions on a room (semantics 6.6), in all three shapes of body."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from mirliton.api.call import Call, Reply
+from mirliton.api.errors import ApiError, faulty_request, wrong
+from mirliton.api.live import BadMedia, NoSuchRoom
+from mirliton.schemas import check
+from mirliton.store import Document
+
+ROOM_ACTIONS = ("lock", "unlock", "play", "dial", "record")
+NOT_RUNNING = "the room does not run: nothing was done"
+
+
+def action_of(call: Call) -> tuple[str, dict[str, Any]]:
+    """The action's name and its arguments, wherever they stand; raises `ApiError` 404 without a name."""
+    data = call.data()
+    name = call.envelope.get("action", data.get("action"))
+    if not isinstance(name, str):
+        raise faulty_request("no action: name one in `action`")
+    inner = data.get("data")
+    return name, inner if isinstance(inner, dict) else data
+
+
+async def act_on_room(call: Call, document: Document | None) -> Reply:
+    """lock, unlock, play, dial, record."""
+    action, arguments = action_of(call)
+    match action:
+        case "lock" | "unlock":
+            return await took_effect(_command(call, action, {}))
+        case "play":
+            return await took_effect(_command(call, action, {"media_id": media_id(arguments)}))
+        case "record":
+            check_record(arguments)
+            raise not_implemented("record")
+        case "dial":
+            check("conferences.dial", arguments)
+            raise not_implemented("dial")
+        case _:
+            raise faulty_request(f"unknown action {action[:64]!r}: use one of {', '.join(ROOM_ACTIONS)}")
+
+
+async def took_effect(command: Awaitable[dict[str, Any]]) -> Reply:
+    """202 `ok`. A room that does not run takes every command silently, as Kazoo's does; the envelope says so."""
+    try:
+        await command
+    except NoSuchRoom:
+        return Reply("ok", 202, extra={"message": NOT_RUNNING})
+    return Reply("ok", 202)
+
+
+async def media_found(command: Awaitable[dict[str, Any]], media: str) -> dict[str, Any]:
+    """The command's result; raises `ApiError` 404 for media that cannot be resolved."""
+    try:
+        return await command
+    except BadMedia:
+        raise ApiError(404, "not_found", [media]) from None
+
+
+def media_id(arguments: dict[str, Any]) -> str:
+    """What to play; raises `ApiError` 400."""
+    if not {key: value for key, value in arguments.items() if key != "action"}:
+        raise wrong("data", "required", "the action needs arguments: add `data` with `media_id`")
+    media = arguments.get("media_id")
+    if media is None or media == "":
+        raise wrong("data.media_id", "required", "what to play is missing: add a media id or URL")
+    if not isinstance(media, str):
+        raise wrong("data.media_id", "type", "must be a text: a media id or URL", value=media, target="string")
+    return media
+
+
+def check_record(arguments: dict[str, Any]) -> None:
+    """Raises `ApiError` 400."""
+    wanted = ["start", "stop"]
+    what = arguments.get("action")
+    if what is None or what == "record":
+        raise wrong("data.action", "required", "say whether to start or to stop", target=wanted)
+    if what not in wanted:
+        raise wrong("data.action", "enum", "must be start or stop: choose one", value=what, target=wanted)
+
+
+def not_implemented(action: str) -> ApiError:
+    """501: the arguments are fine, the action is not built yet."""
+    return ApiError(501, "not_implemented", {"message": f"this version cannot {action} yet"})
+
+
+def _command(call: Call, action: str, data: dict[str, Any]) -> Awaitable[dict[str, Any]]:
+    command = call.services.live.command_room(call.account.id, call.path["document_id"], action, data)
+    return media_found(command, data.get("media_id", ""))

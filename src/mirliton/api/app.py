@@ -1,0 +1,93 @@
+"""The HTTP application: every route under /v2, `/healthz` and `/metrics`."""
+
+import platform
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mirliton.api import accounts, conferences, configuration, login, media, schema_pages
+from mirliton.api.attempts import Attempts
+from mirliton.api.call import OnDocumentChange, Route, Services
+from mirliton.api.callflows import CALLFLOWS
+from mirliton.api.devices import DEVICES
+from mirliton.api.dispatch import METHODS, endpoint, request_id_of
+from mirliton.api.envelope import bare_failure
+from mirliton.api.errors import ApiError, faulty_request
+from mirliton.api.live import LiveRooms
+from mirliton.api.metrics import ApiMetrics
+from mirliton.api.users import USERS
+from mirliton.settings import Settings
+from mirliton.store import Document, Store
+
+ROUTES: list[Route] = [
+    *login.ROUTES,
+    *accounts.ROUTES,
+    *conferences.CONFERENCES.routes(),
+    *CALLFLOWS.routes(),
+    *media.MEDIA.routes(),
+    *USERS.routes(),
+    *DEVICES.routes(),
+    *configuration.ROUTES,
+    *schema_pages.ROUTES,
+]
+
+
+def ignore_change(_event: str, _document: Document) -> None:
+    """For callers of `create_app` who need not know of changes."""
+
+
+def create_app(
+    settings: Settings,
+    store: Store,
+    live: LiveRooms,
+    metrics_registry: CollectorRegistry,
+    on_document_change: OnDocumentChange = ignore_change,
+    *,
+    now: Callable[[], float] = time.monotonic,
+) -> FastAPI:
+    """The application. The store must be open while requests come; `now` only measures login attempts."""
+    services = Services(
+        settings=settings,
+        store=store,
+        live=live,
+        attempts=Attempts(settings.http.auth_attempts_per_minute, now),
+        metrics=ApiMetrics(metrics_registry),
+        changed=on_document_change,
+        node=f"mirliton@{platform.node()}",
+    )
+    app = FastAPI(title="Mirliton", openapi_url=None, redirect_slashes=False)
+    for route in ROUTES:
+        serve = endpoint(services, route)
+        for path in (f"/v2{route.path}", f"/v2{route.path}/"):
+            app.add_api_route(path, serve, methods=METHODS, response_model=None)
+    _add_health(app, metrics_registry)
+    _add_unrouted(app, services)
+    return app
+
+
+def _add_health(app: FastAPI, registry: CollectorRegistry) -> None:
+    async def healthz() -> Response:
+        return Response('{"status":"ok"}', media_type="application/json")
+
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_api_route("/healthz", healthz, methods=["GET"], response_model=None)
+    app.add_api_route("/metrics", metrics, methods=["GET"], response_model=None)
+
+
+def _add_unrouted(app: FastAPI, services: Services) -> None:
+    async def unrouted(request: Request, raised: Exception) -> Response:
+        code = raised.status_code if isinstance(raised, HTTPException) else 500
+        if code == 405:
+            error = ApiError(405, "invalid_method", {"message": f"{request.method} has no meaning here"})
+        else:
+            error = faulty_request("there is nothing under this path: compare it with the reference")
+        services.metrics.requests.labels("none", "other", str(error.code)).inc()
+        return bare_failure(request_id_of(request), services.node, error)
+
+    app.add_exception_handler(HTTPException, unrouted)
