@@ -1,0 +1,365 @@
+"""The engine without its process: tables, the commands that change them, and the step that lets time pass.
+
+Runs on the interpreter only when something changes (a leg joins, a prompt is queued) or is reported. Time is given,
+so a test can run minutes of a room in a moment. `process` puts it behind a socket.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from mirliton.media import messages as m
+from mirliton.media.codecs import g722
+from mirliton.media.gate import close_gate
+from mirliton.media.playout import ignore
+from mirliton.media.sources import (
+    forget,
+    remember,
+    set_remote,
+    source_key,
+    start_waiting,
+    stop_waiting,
+)
+from mirliton.media.tables import (
+    CODEC_RATES,
+    CODECS,
+    CONNECTED,
+    DIGIT,
+    FREE,
+    LATCHED,
+    LEG,
+    OPEN,
+    PLAY_DONE,
+    TALKING,
+    Counters,
+    Tables,
+)
+from mirliton.media.tick import step
+
+LOBBIES = 4
+"""Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
+_PHASE = 5_000_000
+_KEPT = (
+    "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
+    "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "next_read",
+)  # fmt: skip
+"""Fields that outlive an engine process, so that its successor goes on where it stopped."""
+
+
+class EngineFull(Exception):
+    """No free entry in the table of playing sounds."""
+
+
+class Engine:
+    """Owns the tables. Every method corresponds to one command of `messages`."""
+
+    def __init__(self, tables: Tables, now: int, *, resume: bool = False) -> None:
+        """`now`: monotonic ns. `resume`: the leg records are those of an engine that died."""
+        self._t = tables
+        self._now = now
+        self._resume = resume
+        self._free_plays = list(range(len(tables.plays) - 1, -1, -1))
+        self._clear_legs()
+        for lobby in range(LOBBIES):
+            self._open_mix(lobby, 8000, 20, 0, 0, lobby=1)
+
+    def _clear_legs(self) -> None:
+        legs = self._t.legs
+        kept = {name: legs[name].copy() for name in _KEPT} if self._resume else {}
+        legs.view(np.ndarray).view(np.uint8)[:] = 0
+        for name, values in kept.items():
+            legs[name] = values
+        for name in ("mix", "next", "previous", "queue_head", "queue_tail"):
+            legs[name] = -1
+
+    def apply(self, command: m.Command, now: int) -> None:
+        """Carry out one command. Unknown legs and mixes are ignored: they may have gone meanwhile."""
+        self._now = now
+        match command:
+            case m.ConnectLeg():
+                self._connect(command)
+            case m.CloseLeg():
+                self._close_leg(command.leg)
+            case m.JoinMix():
+                self._join(command.leg, command.mix)
+            case m.SetLeg():
+                self._set(command)
+            case m.OpenMix():
+                self._open_mix(command.mix, command.rate, command.interval, command.energy_level, command.comfort_noise)
+            case m.CloseMix():
+                self._close_mix(command.mix)
+            case m.Play():
+                self._play(command)
+            case m.Loop():
+                self._loop(command)
+            case m.StopSounds():
+                self._stop(command.leg, command.mix)
+
+    def step(self, now: int, real_offset: int = 0) -> int:
+        """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
+        self._now = now
+        return int(step(self._t, now, real_offset))
+
+    def events(self) -> Iterator[m.Event]:
+        """What happened since the last call, in order."""
+        t = self._t
+        count = int(t.counters[Counters.EVENTS])
+        if not count:
+            return
+        rows = t.events[:count].tolist()
+        t.counters[Counters.EVENTS] = 0
+        for kind, leg, first, second in rows:
+            if kind == DIGIT:
+                yield m.DigitPressed(leg, first)
+            elif kind == TALKING:
+                yield m.TalkingChanged(leg, bool(first))
+            elif kind == LATCHED:
+                yield m.SourceLatched(leg, first, second)
+            elif kind == PLAY_DONE:
+                play_id = int(t.plays[first].play_id)
+                self._release(first)
+                yield m.SoundDone(play_id, bool(second))
+
+    # legs
+
+    def _connect(self, c: m.ConnectLeg) -> None:
+        record = self._t.legs[c.leg]
+        fresh = record.state == FREE
+        if fresh:
+            self._begin_leg(c)
+        codec = CODECS[c.codec]
+        if fresh or codec != record.codec:
+            self._set_codec(c.leg, codec)
+        record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
+        record.ptime, record.may_send, record.may_receive = c.ptime, int(c.send), int(c.receive)
+        record.fifo_used = 0
+        record.allowed_ip_1, record.allowed_ip_2 = c.remote_ip, c.signalling_ip
+        if not (self._resume and fresh and record.latched) and (fresh or c.relatch):
+            self._await_source(c)
+        elif fresh:
+            key = source_key(record.socket, record.remote_ip, record.remote_port)
+            set_remote(self._t, c.leg, record.remote_ip, record.remote_port)
+            remember(self._t, key, c.leg)
+        if fresh:
+            self._link(c.leg, c.leg % LOBBIES)
+
+    def _begin_leg(self, c: m.ConnectLeg) -> None:
+        record = self._t.legs[c.leg]
+        record.state, record.socket = CONNECTED, c.socket
+        record.input_gain = record.output_gain = record.limiter_gain = 1.0
+        record.mark_next = 1
+        record.energy_level = 0
+        if self._resume and record.ssrc == c.ssrc:
+            silent = max(0, self._now - int(record.next_read)) // 1_000_000
+            record.timestamp = (int(record.timestamp) + silent * 8) & 0xFFFFFFFF
+        else:
+            record.ssrc, record.sequence, record.timestamp = c.ssrc, c.sequence, c.timestamp
+            record.latched = 0
+
+    def _set_codec(self, leg: int, codec: int) -> None:
+        t = self._t
+        record = t.legs[leg]
+        record.codec, record.rate = codec, CODEC_RATES[codec]
+        line = t.lines[leg]
+        g722.reset(line.g722_decode)
+        g722.reset(line.g722_encode)
+        line.in_history[:] = line.out_history[:] = line.tone_state[:] = 0
+        if record.mix >= 0:
+            self._choose_rate(int(record.mix))
+
+    def _await_source(self, c: m.ConnectLeg) -> None:
+        """Until the first packet: send to the SDP's address, and take what comes from it as this leg."""
+        t = self._t
+        record = t.legs[c.leg]
+        if record.remote_port:
+            forget(t, source_key(record.socket, record.remote_ip, record.remote_port), c.leg)
+        record.latched = 0
+        set_remote(t, c.leg, c.remote_ip, c.remote_port)
+        remember(t, source_key(c.socket, c.remote_ip, c.remote_port), c.leg)
+        if c.waits:
+            start_waiting(t, c.leg)
+
+    def _close_leg(self, leg: int) -> None:
+        t = self._t
+        record = t.legs[leg]
+        if record.state == FREE:
+            return
+        close_gate(t, leg)
+        self._stop(leg, -1)
+        self._unlink(leg)
+        stop_waiting(t, leg)
+        forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
+        t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
+        record.mix = record.next = record.previous = record.queue_head = record.queue_tail = -1
+
+    def _set(self, c: m.SetLeg) -> None:
+        record = self._t.legs[c.leg]
+        if record.state == FREE:
+            return
+        record.muted, record.deaf, record.held = int(c.muted), int(c.deaf), int(c.held)
+        record.isolated, record.energy_level = int(c.isolated), c.energy_level
+        record.input_gain, record.output_gain = c.input_gain, c.output_gain
+        if c.muted or c.held or c.isolated:
+            close_gate(self._t, c.leg)
+
+    # mixes
+
+    def _open_mix(
+        self, mix: int, rate: int, interval: int, energy_level: int, comfort_noise: int, lobby: int = 0
+    ) -> None:
+        t = self._t
+        record = t.mixes[mix]
+        if record.state != FREE:
+            return
+        record.state, record.lobby = OPEN, lobby
+        record.ceiling, record.rate, record.interval = rate, 8000, interval
+        record.energy_level, record.comfort_noise = energy_level, comfort_noise
+        record.first = record.queue_head = record.queue_tail = record.loop = -1
+        record.legs = record.wide_legs = record.ticks = record.voices = 0
+        record.limiter_gain = 1.0
+        phases = max(1, interval * 1_000_000 // _PHASE)
+        record.due = self._now - self._now % (interval * 1_000_000) + (mix % phases) * _PHASE
+        g722.reset(record.g722)
+        self._forget_signal(mix)
+
+    def _forget_signal(self, mix: int) -> None:
+        room = self._t.mixes[mix]
+        room.tail[:] = room.sound_tail[:] = room.out_history[:] = 0
+
+    def _close_mix(self, mix: int) -> None:
+        t = self._t
+        record = t.mixes[mix]
+        if record.state == FREE or record.lobby:
+            return
+        while record.first >= 0:
+            self._join(int(record.first), -1)
+        self._stop(-1, mix)
+        self._drop_loop(mix)
+        record.state = FREE
+
+    def _choose_rate(self, mix: int) -> None:
+        """A room mixes at the highest rate that anyone present can use, up to its ceiling."""
+        t = self._t
+        record = t.mixes[mix]
+        wide, leg = 0, int(record.first)
+        while leg >= 0:
+            wide += int(t.legs[leg].rate) == 16000
+            leg = int(t.legs[leg].next)
+        record.wide_legs = wide
+        rate = 16000 if wide and record.ceiling >= 16000 and not record.lobby else 8000
+        if rate != record.rate:
+            record.rate = rate
+            self._forget_signal(mix)
+            leg = int(record.first)
+            while leg >= 0:
+                t.legs[leg].trails = 0
+                t.lines[leg].in_history[:] = t.lines[leg].out_history[:] = 0
+                leg = int(t.legs[leg].next)
+
+    def _join(self, leg: int, mix: int) -> None:
+        t = self._t
+        record = t.legs[leg]
+        if record.state == FREE or record.mix == mix or (mix >= 0 and t.mixes[mix].state == FREE):
+            return
+        if mix < 0 and t.mixes[record.mix].lobby:
+            return
+        close_gate(t, leg)
+        self._unlink(leg)
+        self._link(leg, mix if mix >= 0 else leg % LOBBIES)
+        ignore(t, leg)
+        record.contributes = record.trails = 0
+        t.lines[leg].in_history[:] = 0
+        record.energy_level = t.mixes[record.mix].energy_level
+
+    def _link(self, leg: int, mix: int) -> None:
+        t = self._t
+        record, room = t.legs[leg], t.mixes[mix]
+        if room.first < 0:
+            self._catch_up_clock(mix)
+        record.mix, record.previous, record.next = mix, -1, room.first
+        if room.first >= 0:
+            t.legs[room.first].previous = leg
+        room.first = leg
+        room.legs += 1
+        self._choose_rate(mix)
+
+    def _catch_up_clock(self, mix: int) -> None:
+        """An empty mix does not tick; its clock starts at the next time that is its own."""
+        room = self._t.mixes[mix]
+        period = int(room.interval) * 1_000_000
+        behind = self._now - int(room.due)
+        if behind > 0:
+            room.due += math.ceil(behind / period) * period
+
+    def _unlink(self, leg: int) -> None:
+        t = self._t
+        record = t.legs[leg]
+        mix = int(record.mix)
+        if mix < 0:
+            return
+        if record.previous >= 0:
+            t.legs[record.previous].next = record.next
+        else:
+            t.mixes[mix].first = record.next
+        if record.next >= 0:
+            t.legs[record.next].previous = record.previous
+        record.mix = record.next = record.previous = -1
+        t.mixes[mix].legs -= 1
+        self._choose_rate(mix)
+
+    # sounds
+
+    def _take(self, play_id: int, leg: int, parts: m.Parts, loops: int, gain: float) -> int:
+        if not self._free_plays:
+            raise EngineFull("all entries of the table of playing sounds are in use")
+        index = self._free_plays.pop()
+        record = self._t.plays[index]
+        record.state, record.play_id, record.leg, record.next = OPEN, play_id, leg, -1
+        record.offset_8k, record.offset_16k, record.length = parts
+        record.at, record.loops, record.gain = 0, loops if loops != 0 else 1, gain
+        return index
+
+    def _release(self, index: int) -> None:
+        self._t.plays[index].state = FREE
+        self._free_plays.append(index)
+
+    def _play(self, c: m.Play) -> None:
+        t = self._t
+        owner = t.legs[c.leg] if c.leg >= 0 else t.mixes[c.mix]
+        if owner.state == FREE:
+            return
+        if c.leg < 0 and owner.first < 0 and owner.queue_head < 0:
+            self._catch_up_clock(c.mix)
+        index = self._take(c.play_id, c.leg, c.parts, c.loops, c.gain)
+        if owner.queue_tail >= 0:
+            t.plays[owner.queue_tail].next = index
+        else:
+            owner.queue_head = index
+        owner.queue_tail = index
+
+    def _loop(self, c: m.Loop) -> None:
+        self._drop_loop(c.mix)
+        if c.parts is not None and self._t.mixes[c.mix].state != FREE:
+            self._t.mixes[c.mix].loop = self._take(0, -1, c.parts, -1, c.gain)
+
+    def _drop_loop(self, mix: int) -> None:
+        record = self._t.mixes[mix]
+        if record.loop >= 0:
+            self._release(int(record.loop))
+            record.loop = -1
+
+    def _stop(self, leg: int, mix: int) -> None:
+        t = self._t
+        owner = t.legs[leg] if leg >= 0 else t.mixes[mix]
+        index = int(owner.queue_head)
+        while index >= 0:
+            following = int(t.plays[index].next)
+            at = int(t.counters[Counters.EVENTS])
+            if at < len(t.events):
+                t.events[at] = PLAY_DONE, leg, index, 0
+                t.counters[Counters.EVENTS] = at + 1
+            else:
+                self._release(index)
+            index = following
+        owner.queue_head = owner.queue_tail = -1

@@ -1,0 +1,65 @@
+"""Who is audible: the energy gate of semantics 3.2."""
+
+import numpy as np
+
+from mirliton.media.kernels import kernel
+from mirliton.media.sources import push_event
+from mirliton.media.tables import TALKING, Tables
+
+_LOUD = 400  # this much above the level opens at once
+_OPEN_AFTER = 5
+_CLOSE_AFTER = 40
+_MOST_SMOOTHED = 25000.0
+
+
+@kernel
+def amplify(t: Tables, leg: int, samples: int) -> int:
+    """Apply the input gain to the frame, and return its score: the mean absolute sample value."""
+    gain = t.legs[leg].input_gain
+    total = np.int64(0)
+    if gain == 1.0:
+        for i in range(samples):
+            total += abs(np.int64(t.scratch[0].frame[i]))
+    else:
+        for i in range(samples):
+            value = max(-32768.0, min(32767.0, t.scratch[0].frame[i] * gain))
+            t.scratch[0].frame[i] = np.int16(value)
+            total += abs(np.int64(t.scratch[0].frame[i]))
+    return total // samples
+
+
+@kernel
+def _set_talking(t: Tables, leg: int, on: int) -> None:
+    record = t.legs[leg]
+    record.gate_open = record.gate_close = 0
+    if record.talking != on:
+        record.talking = on
+        push_event(t, TALKING, leg, on, 0)
+
+
+@kernel
+def close_gate(t: Tables, leg: int) -> None:
+    """Muted, held or gone: whoever talked does not any more."""
+    _set_talking(t, leg, 0)
+
+
+@kernel
+def judge(t: Tables, leg: int, score: int) -> None:
+    """One frame of this score was heard from the leg."""
+    record = t.legs[leg]
+    record.score = score
+    record.smoothed = min(_MOST_SMOOTHED, 0.2 * score + 0.8 * record.smoothed)
+    above = score - record.energy_level
+    if above > 0:
+        record.gate_close = max(0, record.gate_close - 1)
+        if record.talking:
+            return
+        record.gate_open += 1
+        if above >= _LOUD or record.gate_open >= _OPEN_AFTER:
+            _set_talking(t, leg, 1)
+        return
+    record.gate_open = max(0, record.gate_open - 1)
+    if record.talking:
+        record.gate_close += 1
+        if record.gate_close >= _CLOSE_AFTER:
+            _set_talking(t, leg, 0)

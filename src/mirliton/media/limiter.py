@@ -1,0 +1,50 @@
+"""The look-ahead limiter: sums of any size come out within 16 bits, without wrapping and without hard clipping.
+
+The signal is delayed by 2 ms. It is cut into blocks of 2 ms, and the gain is a line from block edge to block edge
+that is never above what the block on either side allows: so it is down before the peak arrives, and full scale is
+never passed. It recovers with a time constant of about 60 ms.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media.kernels import fast_kernel, kernel
+
+CEILING = np.float32(32000.0)  # -0.2 dBFS
+_RECOVERY = np.float32(0.033)
+
+
+@fast_kernel
+def _peak(signal: NDArray[np.float32], start: int, end: int) -> float:
+    peak = np.float32(0)
+    for i in range(start, end):
+        peak = max(peak, abs(signal[i]))
+    return peak
+
+
+@kernel
+def _allowed(signal: NDArray[np.float32], start: int, end: int) -> float:
+    peak = _peak(signal, start, end)
+    return CEILING / peak if peak > CEILING else np.float32(1)
+
+
+@fast_kernel
+def limit(signal: NDArray[np.float32], n: int, block: int, gain: float, out: NDArray[np.float32]) -> float:
+    """`out[0:n]` = limited `signal[0:n]`, knowing `signal[n : n + block]`; returns the gain at the end.
+
+    `signal` begins with the last `block` samples of the tick before: the delay of the look-ahead.
+    """
+    if gain > 0.9999 and _peak(signal, 0, n + block) <= CEILING:
+        for i in range(n):
+            out[i] = signal[i]
+        return np.float32(1)
+    allowed = _allowed(signal, 0, block)
+    gain = min(np.float32(gain), allowed)
+    for start in range(0, n, block):
+        coming = _allowed(signal, start + block, start + 2 * block)
+        target = min(allowed, coming, gain + (np.float32(1) - gain) * _RECOVERY)
+        slope = (target - gain) / block
+        for i in range(block):
+            out[start + i] = signal[start + i] * (gain + slope * i)
+        gain, allowed = target, coming
+    return gain

@@ -1,0 +1,173 @@
+"""What the control process tells the engine and hears from it: msgpack arrays over a Unix socket.
+
+Commands carry a number; the engine answers with the number of the last one applied. Everything is idempotent or
+harmless to repeat, so that the control process can rebuild a dead engine by saying it all again.
+"""
+
+import msgspec
+
+Parts = tuple[int, int, int]
+"""A clip as the engine sees it: offset at 8 kHz, offset at 16 kHz, length in samples at 8 kHz."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Base of all messages."""
+
+
+class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
+    """Open a leg, or change where it sends, what it accepts and how it sounds."""
+
+    leg: int
+    socket: int
+    codec: str
+    payload_type: int
+    event_payload_type: int
+    ptime: int
+    send: bool
+    receive: bool
+    remote_ip: int
+    remote_port: int
+    signalling_ip: int
+    ssrc: int
+    sequence: int
+    timestamp: int
+    waits: bool
+    relatch: bool
+
+
+class CloseLeg(Message, frozen=True, array_like=True, tag=True):
+    """Forget a leg."""
+
+    leg: int
+
+
+class JoinMix(Message, frozen=True, array_like=True, tag=True):
+    """Into a mix; -1 is back to its own queue."""
+
+    leg: int
+    mix: int
+
+
+class SetLeg(Message, frozen=True, array_like=True, tag=True):
+    """All of a leg's switches."""
+
+    leg: int
+    muted: bool
+    deaf: bool
+    held: bool
+    isolated: bool
+    energy_level: int
+    input_gain: float
+    output_gain: float
+
+
+class OpenMix(Message, frozen=True, array_like=True, tag=True):
+    """A new mix."""
+
+    mix: int
+    rate: int
+    interval: int
+    energy_level: int
+    comfort_noise: int
+
+
+class CloseMix(Message, frozen=True, array_like=True, tag=True):
+    """Send every leg back to its own queue and forget the mix."""
+
+    mix: int
+
+
+class Play(Message, frozen=True, array_like=True, tag=True):
+    """Queue a sound for a leg (or, with leg -1, for a mix)."""
+
+    leg: int
+    mix: int
+    play_id: int
+    parts: Parts
+    loops: int
+    gain: float
+
+
+class Loop(Message, frozen=True, array_like=True, tag=True):
+    """The mix's hold music; no parts: none."""
+
+    mix: int
+    parts: Parts | None
+    gain: float
+
+
+class StopSounds(Message, frozen=True, array_like=True, tag=True):
+    """Throw away a queue of a leg, or of a mix."""
+
+    leg: int
+    mix: int
+
+
+Command = ConnectLeg | CloseLeg | JoinMix | SetLeg | OpenMix | CloseMix | Play | Loop | StopSounds
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """Commands in order; `number` is that of the last."""
+
+    number: int
+    commands: list[Command]
+
+
+class DigitPressed(Message, frozen=True, array_like=True, tag=True):
+    """RFC 4733 event code 0-15."""
+
+    leg: int
+    code: int
+
+
+class TalkingChanged(Message, frozen=True, array_like=True, tag=True):
+    """The gate opened or closed."""
+
+    leg: int
+    on: bool
+
+
+class SoundDone(Message, frozen=True, array_like=True, tag=True):
+    """A sound ended."""
+
+    play_id: int
+    finished: bool
+
+
+class SourceLatched(Message, frozen=True, array_like=True, tag=True):
+    """Where a leg's first packet came from."""
+
+    leg: int
+    address: int
+    port: int
+
+
+class Ready(Message, frozen=True, array_like=True, tag=True):
+    """Kernels are compiled and sockets are served."""
+
+    seconds: float
+
+
+class Compiling(Message, frozen=True, array_like=True, tag=True):
+    """Progress of a cold start."""
+
+    done: int
+    total: int
+
+
+class Ticked(Message, frozen=True, array_like=True, tag=True):
+    """Once a second: tick lateness since the last one (ns) as (count, sum, greatest)."""
+
+    ticks: int
+    late_sum: int
+    late_most: int
+
+
+Event = DigitPressed | TalkingChanged | SoundDone | SourceLatched | Ready | Compiling | Ticked
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """What happened, and the number of the last command applied before it."""
+
+    applied: int
+    events: list[Event]

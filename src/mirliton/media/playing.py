@@ -1,0 +1,55 @@
+"""Sounds: clips from shared memory, played one after the other from a queue, or round and round in a loop."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media.kernels import fast_kernel, kernel
+from mirliton.media.sources import push_event
+from mirliton.media.tables import PLAY_DONE, Tables
+
+
+@fast_kernel
+def _add(t: Tables, play: int, out: NDArray[np.float32], at: int, room: int, ratio: int) -> int:
+    """Add up to `room` samples of one sound to `out[at:]`; returns how many there were before its end."""
+    record = t.plays[play]
+    start = (record.offset_8k if ratio == 1 else record.offset_16k) + record.at * ratio
+    count = min(room, (record.length - record.at) * ratio)
+    for i in range(count):
+        out[at + i] += record.gain * t.clips[start + i]
+    record.at += count // ratio
+    return np.int64(count)
+
+
+@kernel
+def _again(t: Tables, play: int) -> bool:
+    """At its end: go round once more?"""
+    record = t.plays[play]
+    if record.length == 0 or record.loops == 1:
+        return False
+    if record.loops > 1:
+        record.loops -= 1
+    record.at = 0
+    return True
+
+
+@kernel
+def play_queue(t: Tables, head: int, out: NDArray[np.float32], n: int, rate: int) -> int:
+    """Add a queue's sounds to `out[0:n]`, without a gap between them. Returns the new head (-1: empty)."""
+    done, ratio = np.int64(0), rate // 8000
+    while head >= 0 and done < n:
+        done += _add(t, head, out, done, n - done, ratio)
+        if t.plays[head].at >= t.plays[head].length and not _again(t, head):
+            following = t.plays[head].next
+            push_event(t, PLAY_DONE, t.plays[head].leg, head, 1)
+            head = following
+    return head
+
+
+@kernel
+def play_loop(t: Tables, play: int, out: NDArray[np.float32], n: int, rate: int) -> None:
+    """Add an endless sound to `out[0:n]`."""
+    done = np.int64(0)
+    while done < n and t.plays[play].length > 0:
+        done += _add(t, play, out, done, n - done, rate // 8000)
+        if t.plays[play].at >= t.plays[play].length:
+            t.plays[play].at = 0

@@ -1,0 +1,228 @@
+"""Packets to sound, on time: the jitter buffer's reading end, concealment and decoding.
+
+A tick reads one interval from a leg, whether or not its packets came (deadlines, not readiness). Rules:
+
+* nothing there yet: the frame is concealed and the position waits, so that a packet that is only late still plays;
+  this adds delay. If it turns out that the packet was lost, the time already concealed is taken off the gap.
+* a hole with later packets behind it: concealed, the position goes on.
+* every packet notes how early it came. When the earliest need in a second was more than a frame away, one frame is
+  skipped in a pause: delay is given back, and a fast sender's clock is followed the same way.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media.codecs import g722
+from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
+from mirliton.media.kernels import kernel
+from mirliton.media.limits import ARENA_BYTES, HISTORY, SLOTS
+from mirliton.media.tables import G722, PCMA, Tables
+
+_START_MARGIN = 5_000_000  # ns that a first packet has to have waited, so that the next may be a little late
+_STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at its next packet
+_LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock
+_MOST_DELAY = 4000  # 500 ms, the most that may ever wait in the buffer
+_REVIEW = 1_000_000_000
+_FADE_MS = 60
+_UNKNOWN_SLACK = np.int64(1) << 60
+
+
+@kernel
+def ignore(t: Tables, leg: int) -> None:
+    """Nobody needs this leg now: what came is passed over unread, and reading will start at what comes next."""
+    record = t.legs[leg]
+    record.playing = 0
+    record.conceal_run = 0
+    if record.receiving:
+        record.head = record.highest + 1
+
+
+@kernel
+def _present(t: Tables, leg: int, sequence: int) -> bool:
+    slot = sequence & (SLOTS - 1)
+    fresh = t.legs[leg].arena_used - t.lines[leg].slot_at[slot] <= ARENA_BYTES
+    return t.lines[leg].slot_seq[slot] == sequence and fresh
+
+
+@kernel
+def _next_present(t: Tables, leg: int) -> int:
+    """The first packet at or after the head, or -1."""
+    record = t.legs[leg]
+    first = max(record.head, record.highest - SLOTS + 1)
+    for sequence in range(first, record.highest + 1):
+        if _present(t, leg, sequence):
+            return np.int64(sequence)
+    return np.int64(-1)
+
+
+@kernel
+def _start(t: Tables, leg: int, now: int) -> bool:
+    """Begin to play at the oldest packet that waits, once it has waited a little."""
+    record = t.legs[leg]
+    sequence = _next_present(t, leg)
+    if sequence < 0:
+        return False
+    if now - record.last_arrival < _START_MARGIN and record.highest == sequence:
+        return False
+    record.playing = 1
+    record.head = sequence
+    record.position = t.lines[leg].slot_ts[sequence & (SLOTS - 1)]
+    record.waited = 0
+    record.skip_wanted = 0
+    record.least_slack, record.slack_since = _UNKNOWN_SLACK, now
+    return True
+
+
+@kernel
+def _review_delay(t: Tables, leg: int, now: int, frame: int) -> None:
+    """Once a second: could every packet of that second have been played a frame earlier? Then skip a frame."""
+    record = t.legs[leg]
+    if record.highest_ts - record.position > _MOST_DELAY:
+        record.position = record.highest_ts - frame
+    if now - record.slack_since >= _REVIEW:
+        margin = 2_000_000 + 2 * np.int64(record.jitter * 125_000)
+        if record.least_slack != _UNKNOWN_SLACK:
+            record.skip_wanted = max(0, (record.least_slack - margin) // record.read_every)
+        record.least_slack, record.slack_since = _UNKNOWN_SLACK, now
+    if record.skip_wanted > 0 and (not record.talking or record.skip_wanted > 3):
+        record.position += frame * (record.skip_wanted if not record.talking else 1)
+        record.skip_wanted = 0
+
+
+@kernel
+def read(t: Tables, leg: int, frame: int, now: int) -> bool:
+    """Read `frame` ts units into `t.scratch[0].frame` at the leg's rate. False: nothing at all came, the frame is silence."""
+    record = t.legs[leg]
+    ratio = record.rate // 8000
+    if not record.receiving or (not record.playing and not _start(t, leg, now)):
+        for i in range(frame * ratio):
+            t.scratch[0].frame[i] = 0
+        return False
+    _review_delay(t, leg, now, frame)
+    done, heard = np.int64(0), False
+    while done < frame:
+        sequence = _next_present(t, leg)
+        if sequence < 0:
+            _conceal(t, leg, done * ratio, (frame - done) * ratio)
+            record.waited += frame - done
+            if record.waited > _STARVED:
+                ignore(t, leg)
+            break
+        slot = sequence & (SLOTS - 1)
+        gap = t.lines[leg].slot_ts[slot] - record.position
+        if gap > 0:
+            done += _cross_gap(t, leg, sequence, gap, done, frame)
+            continue
+        record.head = sequence
+        offset, size = -gap, t.lines[leg].slot_size[slot]
+        if offset < size:
+            part = min(frame - done, size - offset)
+            _decode(t, leg, t.lines[leg].slot_at[slot] % ARENA_BYTES + offset, part, done * ratio)
+            record.position += part
+            record.waited = 0
+            done += part
+            offset += part
+            heard = True
+        if offset >= size:
+            record.head = sequence + 1
+    return heard or record.conceal_run > 0
+
+
+@kernel
+def _cross_gap(t: Tables, leg: int, sequence: int, gap: int, done: int, frame: int) -> int:
+    """Time for which no packet exists before the next one: already waited for, a jump, or concealed now."""
+    record = t.legs[leg]
+    if gap > _LONGEST_GAP:
+        record.position += gap
+        return np.int64(0)
+    if record.waited > 0:
+        credit = min(gap, record.waited)
+        record.position += credit
+        record.waited -= credit
+        return np.int64(0)
+    part = min(frame - done, gap)
+    _conceal(t, leg, done * (record.rate // 8000), part * (record.rate // 8000))
+    record.position += part
+    return np.int64(part)
+
+
+@kernel
+def _decode(t: Tables, leg: int, at: int, count: int, to: int) -> None:
+    """`count` bytes of payload from the arena into the frame, joined smoothly to what was concealed before."""
+    record = t.legs[leg]
+    payload = t.lines[leg].arena
+    t.counters[10] += 1
+    samples = count
+    if record.codec == G722:
+        g722.decode(t.lines[leg].g722_decode, payload, at, count, t.scratch[0].frame[to:])
+        samples = 2 * count
+    elif record.codec == PCMA:
+        for i in range(count):
+            t.scratch[0].frame[to + i] = ALAW_DECODE[payload[at + i]]
+    else:
+        for i in range(count):
+            t.scratch[0].frame[to + i] = ULAW_DECODE[payload[at + i]]
+    if record.conceal_run > 0:
+        overlap = min(samples, record.rate // 400)
+        for i in range(overlap):
+            weight = np.float32(i + 1) / overlap
+            guess = _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
+            t.scratch[0].frame[to + i] = np.int64(weight * t.scratch[0].frame[to + i] + (1 - weight) * guess)
+        record.conceal_run = 0
+
+
+@kernel
+def keep_history(t: Tables, leg: int, samples: int) -> None:
+    """Remember the last 30 ms that were heard, for concealment."""
+    line = t.lines[leg].history
+    if samples >= HISTORY:
+        for i in range(HISTORY):
+            line[i] = t.scratch[0].frame[samples - HISTORY + i]
+        return
+    for i in range(HISTORY - samples):
+        line[i] = line[i + samples]
+    for i in range(samples):
+        line[HISTORY - samples + i] = t.scratch[0].frame[i]
+
+
+@kernel
+def _guess(history: NDArray[np.int16], lag: int, at: int, rate: int) -> float:
+    """The last period again and again, fading to silence in 60 ms."""
+    fade = 1.0 - at * 1000.0 / (_FADE_MS * rate)
+    if fade <= 0:
+        return 0.0
+    return fade * history[HISTORY - lag + at % lag]
+
+
+@kernel
+def _best_lag(history: NDArray[np.int16], rate: int) -> int:
+    """The period (2.5 to 15 ms) after which the last 10 ms repeat best."""
+    span, best, best_score = rate // 100, rate // 200, -1.0
+    for lag in range(rate // 400, rate * 15 // 1000):
+        product, energy = 0.0, 1.0
+        for i in range(0, span, 2):
+            earlier = np.float64(history[HISTORY - span - lag + i])
+            product += earlier * history[HISTORY - span + i]
+            energy += earlier * earlier
+        score = product / np.sqrt(energy)
+        if score > best_score:
+            best, best_score = lag, score
+    return np.int64(best)
+
+
+@kernel
+def _conceal(t: Tables, leg: int, to: int, samples: int) -> None:
+    """Fill `samples` of the frame; silence unless this leg is being heard."""
+    record = t.legs[leg]
+    if not record.talking or (record.conceal_run == 0 and record.muted):
+        for i in range(samples):
+            t.scratch[0].frame[to + i] = 0
+        return
+    if record.conceal_run == 0:
+        record.conceal_lag = _best_lag(t.lines[leg].history, record.rate)
+    for i in range(samples):
+        t.scratch[0].frame[to + i] = np.int64(
+            _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
+        )
+    record.conceal_run += samples
+    record.concealed += samples * 8000 // record.rate

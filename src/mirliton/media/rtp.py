@@ -1,0 +1,187 @@
+"""Packets in: read in batches, checked (RFC 3550 A.1), told apart by source, and kept for the jitter buffer."""
+
+import numpy as np
+
+from mirliton.media.digits import receive_event
+from mirliton.media.kernels import kernel
+from mirliton.media.limits import ARENA_BYTES, BATCH, MAX_PTIME, SLOTS
+from mirliton.media.native import recvmmsg
+from mirliton.media.sources import leg_of
+from mirliton.media.tables import CONNECTED, Tables
+
+_WRAP = np.int64(1) << 32
+_MOST_PAYLOAD = MAX_PTIME * 8
+_JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
+_DONT_WAIT = 0x40
+_COMFORT_NOISE = 13
+
+
+@kernel
+def receive(t: Tables, socket: int, now: int, real_offset: int) -> None:
+    """Read everything that waits on a socket. `real_offset` = real time - monotonic time, ns."""
+    for _ in range(64):  # bounded, so that a flood on one socket cannot hold up the tick
+        for i in range(BATCH):
+            t.receive_headers[i, 1] = 16
+            t.receive_headers[i, 5] = 64
+        count = recvmmsg(t.sockets[socket].descriptor, t.receive_headers.ctypes.data, BATCH, _DONT_WAIT, 0)
+        for i in range(count):
+            arrival = now
+            if t.receive_headers[i, 5] >= 32:
+                stamp = t.inbox[i].control[2] * 1_000_000_000 + t.inbox[i].control[3] - real_offset
+                if now - 1_000_000_000 < stamp <= now:
+                    arrival = stamp
+            _packet(t, socket, i, np.int64(t.receive_headers[i, 7] & np.uint64(0xFFFFFFFF)), arrival, now)
+        if count < BATCH:
+            return
+
+
+@kernel
+def _payload_start(t: Tables, row: int, size: int) -> tuple[int, int]:
+    """Where the payload begins and ends, or (-1, 0) for what is no valid RTP packet."""
+    b = t.inbox[row].data
+    if size < 12 or size > 1500 or (b[0] >> 6) != 2:
+        return -1, 0
+    start = 12 + 4 * np.int64(b[0] & 15)
+    if b[0] & 0x10:
+        if start + 4 > size:
+            return -1, 0
+        start += 4 + 4 * ((np.int64(b[start + 2]) << 8) | np.int64(b[start + 3]))
+    end = size
+    if b[0] & 0x20:
+        padding = np.int64(b[size - 1])
+        if padding == 0:
+            return -1, 0
+        end -= padding
+    if start > end:
+        return -1, 0
+    return start, end
+
+
+@kernel
+def _packet(t: Tables, socket: int, row: int, size: int, arrival: int, now: int) -> None:
+    t.counters[0] += 1
+    b = t.inbox[row].data
+    if size >= 8 and 200 <= b[1] <= 207:
+        t.counters[11] += 1  # RTCP on the same port (RFC 5761)
+        return
+    start, end = _payload_start(t, row, size)
+    if start < 0:
+        t.counters[4] += 1
+        return
+    name = t.inbox[row].name
+    address = (np.int64(name[4]) << 24) | (np.int64(name[5]) << 16) | (np.int64(name[6]) << 8) | np.int64(name[7])
+    port = (np.int64(name[2]) << 8) | np.int64(name[3])
+    leg = leg_of(t, socket, address, port)
+    if leg < 0:
+        return
+    record = t.legs[leg]
+    if record.state != CONNECTED:
+        return
+    kind = np.int64(b[1] & 0x7F)
+    sequence = (np.int64(b[2]) << 8) | np.int64(b[3])
+    ts = (np.int64(b[4]) << 24) | (np.int64(b[5]) << 16) | (np.int64(b[6]) << 8) | np.int64(b[7])
+    ssrc = (np.int64(b[8]) << 24) | (np.int64(b[9]) << 16) | (np.int64(b[10]) << 8) | np.int64(b[11])
+    if kind != record.payload_type and kind != record.event_payload_type and kind != _COMFORT_NOISE:
+        t.counters[12] += 1
+        return
+    record.last_arrival = arrival
+    if not record.receiving or ssrc != record.remote_ssrc:
+        _begin(t, leg, ssrc, sequence, ts)
+    full = _unwrap(t, leg, sequence, ts)
+    if full < 0:
+        return
+    full_ts = record.highest_ts + _signed32(ts - (record.highest_ts & (_WRAP - 1)))
+    if full > record.highest or record.received == 0:
+        record.highest = max(full, record.highest)
+        record.highest_ts = full_ts
+    record.received += 1
+    if kind == record.event_payload_type:
+        if end - start >= 4:
+            receive_event(t, leg, full_ts, b, start)
+        return
+    if kind == _COMFORT_NOISE or not record.may_receive:
+        return
+    if end - start > _MOST_PAYLOAD or end == start:
+        record.malformed += 1
+        return
+    _measure_jitter(t, leg, full_ts, arrival)
+    _keep(t, leg, row, full, full_ts, start, end - start, now)
+
+
+@kernel
+def _signed32(difference: int) -> int:
+    d = difference & (_WRAP - 1)
+    return d - _WRAP if d >= _WRAP >> 1 else d
+
+
+@kernel
+def _begin(t: Tables, leg: int, ssrc: int, sequence: int, ts: int) -> None:
+    """A new stream: the first packet, or a sender that changed its SSRC (RFC 3550 8.2)."""
+    record = t.legs[leg]
+    if record.receiving:
+        record.received_before += record.received
+        record.lost_before += max(0, record.highest - record.base + 1 - record.received)
+    record.receiving, record.remote_ssrc = 1, ssrc
+    record.base = record.highest = sequence + (1 << 16)
+    record.highest_ts = ts + _WRAP
+    record.received, record.bad_sequence, record.last_transit = 0, -1, 0.0
+    record.event_seen = 0
+    record.playing, record.head = 0, record.base
+    for i in range(SLOTS):
+        t.lines[leg].slot_seq[i] = -1
+
+
+@kernel
+def _unwrap(t: Tables, leg: int, sequence: int, ts: int) -> int:
+    """The sequence number in 64 bits; -1 for one that is far off (two in a row restart the stream)."""
+    record = t.legs[leg]
+    step = (sequence - record.highest) & 0xFFFF
+    if step >= 1 << 15:
+        step -= 1 << 16
+    if -_JUMP < step < _JUMP:
+        record.bad_sequence = -1
+        return np.int64(record.highest + step)
+    if record.bad_sequence == sequence:
+        _begin(t, leg, record.remote_ssrc, sequence, ts)
+        return np.int64(record.highest)
+    record.bad_sequence = (sequence + 1) & 0xFFFF
+    record.malformed += 1
+    return np.int64(-1)
+
+
+@kernel
+def _measure_jitter(t: Tables, leg: int, ts: int, arrival: int) -> None:
+    """Interarrival jitter, RFC 3550 6.4.1, in RTP units of 1/8 ms."""
+    record = t.legs[leg]
+    transit = arrival / 125_000.0 - ts
+    if record.last_transit != 0.0:
+        record.jitter += (abs(transit - record.last_transit) - record.jitter) / 16.0
+    record.last_transit = transit
+
+
+@kernel
+def _keep(t: Tables, leg: int, row: int, full: int, ts: int, start: int, size: int, now: int) -> None:
+    """Into the jitter buffer, unless it came twice or too late."""
+    record = t.legs[leg]
+    slot = full & (SLOTS - 1)
+    if t.lines[leg].slot_seq[slot] == full:
+        record.duplicate += 1
+        record.received -= 1
+        return
+    if full < record.head or t.lines[leg].slot_seq[slot] > full:
+        record.late += 1
+        return
+    at = record.arena_used
+    if at % ARENA_BYTES + size > ARENA_BYTES:
+        at += ARENA_BYTES - at % ARENA_BYTES
+    record.arena_used = at + size
+    place = at % ARENA_BYTES
+    for i in range(size):
+        t.lines[leg].arena[place + i] = t.inbox[row].data[start + i]
+    t.lines[leg].slot_seq[slot], t.lines[leg].slot_ts[slot] = full, ts
+    t.lines[leg].slot_at[slot], t.lines[leg].slot_size[slot] = at, size
+    if record.playing and record.read_every > 0:
+        frame = record.read_every // 125_000
+        reads = (ts - record.position) // frame
+        slack = record.next_read + reads * record.read_every - now
+        record.least_slack = min(record.least_slack, slack)

@@ -1,0 +1,112 @@
+"""Packets out: encode, cut into the leg's packet time, and hand over to the kernel in batches (RFC 3550 5.1)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media.codecs import g722
+from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
+from mirliton.media.kernels import fast_kernel, kernel
+from mirliton.media.limits import BATCH
+from mirliton.media.native import sendmmsg
+from mirliton.media.tables import G722, OUTBOX, PCMA, Tables
+
+_HEADER = 12
+_ROW = OUTBOX.itemsize
+
+
+@fast_kernel
+def to_frame(signal: NDArray[np.float32], n: int, frame: NDArray[np.int16]) -> None:
+    """Samples to 16 bits; what is still too large (a prompt over loud speech) is held at full scale."""
+    for i in range(n):
+        frame[i] = np.int16(max(np.float32(-32768), min(np.float32(32767), np.rint(signal[i]))))
+
+
+@kernel
+def encode(t: Tables, codec: int, state: NDArray[np.int32], samples: int) -> int:
+    """`t.scratch[0].frame[0:samples]` into `t.scratch[0].coded`; returns the number of bytes."""
+    t.counters[9] += 1
+    if codec == G722:
+        g722.encode(state, t.scratch[0].frame, samples // 2, t.scratch[0].coded, 0)
+        return samples // 2
+    table = ALAW_ENCODE if codec == PCMA else ULAW_ENCODE
+    for i in range(samples):
+        t.scratch[0].coded[i] = table[np.int64(t.scratch[0].frame[i]) + 32768]
+    return samples
+
+
+@kernel
+def send(t: Tables, leg: int, count: int) -> None:
+    """Send `count` bytes of `t.scratch[0].coded` as the next sound of a leg, in packets of its own length."""
+    record = t.legs[leg]
+    packet = record.ptime * 8
+    if record.fifo_used == 0 and count == packet:
+        _packet(t, leg, t.scratch[0].coded, count)
+        return
+    fifo = t.lines[leg].fifo
+    if record.fifo_used + count > fifo.shape[0]:
+        record.fifo_used = 0
+    for i in range(count):
+        fifo[record.fifo_used + i] = t.scratch[0].coded[i]
+    record.fifo_used += count
+    while record.fifo_used >= packet:
+        _packet(t, leg, fifo, packet)
+        for i in range(packet, record.fifo_used):
+            fifo[i - packet] = fifo[i]
+        record.fifo_used -= packet
+
+
+@kernel
+def stay_silent(t: Tables, leg: int, count: int) -> None:
+    """Send nothing (hold): the timestamp goes on, and the next packet is marked."""
+    record = t.legs[leg]
+    record.timestamp = (record.timestamp + count) & 0xFFFFFFFF
+    record.fifo_used = 0
+    record.mark_next = 1
+
+
+@kernel
+def _packet(t: Tables, leg: int, payload: NDArray[np.uint8], count: int) -> None:
+    record = t.legs[leg]
+    sockets = t.send_headers.shape[0]
+    if t.send_count[sockets] >= t.outbox.shape[0] or t.send_count[record.socket] >= BATCH:
+        flush(t)
+    row = t.send_count[sockets]
+    t.send_count[sockets] = row + 1
+    b = t.outbox[row].data
+    sequence, ts, ssrc = record.sequence, record.timestamp, record.ssrc
+    b[0], b[1] = 0x80, record.payload_type | (record.mark_next << 7)
+    b[2], b[3] = sequence >> 8, sequence & 255
+    b[4], b[5], b[6], b[7] = ts >> 24, (ts >> 16) & 255, (ts >> 8) & 255, ts & 255
+    b[8], b[9], b[10], b[11] = ssrc >> 24, (ssrc >> 16) & 255, (ssrc >> 8) & 255, ssrc & 255
+    for i in range(count):
+        b[_HEADER + i] = payload[i]
+    record.mark_next = 0
+    record.sequence = (sequence + 1) & 0xFFFF
+    record.timestamp = (ts + count) & 0xFFFFFFFF
+    record.packets_sent += 1
+    t.outbox[row].vector[1] = _HEADER + count
+    at = t.send_count[record.socket]
+    header = t.send_headers[record.socket, at]
+    header[0] = t.remote.ctypes.data + np.uint64(leg * 16)
+    header[2] = t.outbox.ctypes.data + np.uint64(row * _ROW)
+    t.send_leg[record.socket, at] = leg
+    t.send_count[record.socket] = at + 1
+
+
+@kernel
+def flush(t: Tables) -> None:
+    """Hand everything to the kernel. A packet that it refuses is counted and left out; the others go."""
+    sockets = t.send_headers.shape[0]
+    for k in range(sockets):
+        done, total = np.int64(0), t.send_count[k]
+        while done < total:
+            sent = sendmmsg(t.sockets[k].descriptor, t.send_headers[k, done:].ctypes.data, total - done, 0)
+            if sent <= 0:
+                t.counters[5] += 1
+                t.legs[t.send_leg[k, done]].send_failures += 1
+                done += 1
+            else:
+                t.counters[1] += sent
+                done += sent
+        t.send_count[k] = 0
+    t.send_count[sockets] = 0

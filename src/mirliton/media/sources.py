@@ -1,0 +1,153 @@
+"""Who sent a packet: the address table and source latching (design 4.2).
+
+A leg is known by (socket, remote address, remote port). Until its first packet it is known by what its SDP said; it
+latches once, on a valid RTP packet from its SDP address or from its signalling address, and never again without
+signalling. Strangers are dropped and counted.
+"""
+
+import numpy as np
+
+from mirliton.media.kernels import kernel
+from mirliton.media.limits import WAITING
+from mirliton.media.tables import LATCHED, Tables
+
+
+@kernel
+def push_event(t: Tables, kind: int, leg: int, first: int, second: int) -> None:
+    """Report something to the interpreter; a full ring is counted (index 6 of the counters)."""
+    at = t.counters[31]
+    if at >= t.events.shape[0]:
+        t.counters[6] += 1
+        return
+    t.events[at, 0], t.events[at, 1], t.events[at, 2], t.events[at, 3] = kind, leg, first, second
+    t.counters[31] = at + 1
+
+
+@kernel
+def source_key(socket: int, address: int, port: int) -> int:
+    """One integer for a source; addresses are IPv4 in host order."""
+    return (np.int64(socket) << 48) | (np.int64(address) << 16) | np.int64(port)
+
+
+@kernel
+def _home(t: Tables, key: int) -> int:
+    # products stay below 63 bits, so that compiled and interpreted runs agree without overflow
+    low = (np.int64(key) & 0x7FFFFFFF) * 0x9E3779
+    high = (np.int64(key) >> 31) * 0x85EBCA6
+    return ((low ^ high) >> 13) & np.int64(t.sources.shape[0] - 1)
+
+
+@kernel
+def find(t: Tables, key: int) -> int:
+    """The leg with this source, or -1."""
+    mask = t.sources.shape[0] - 1
+    at = _home(t, key)
+    while t.sources[at].key != -1:
+        if t.sources[at].key == key:
+            return np.int64(t.sources[at].leg)
+        at = (at + 1) & mask
+    return np.int64(-1)
+
+
+@kernel
+def remember(t: Tables, key: int, leg: int) -> None:
+    """Add or replace; the table has four times as many places as legs, so there is always room."""
+    mask = t.sources.shape[0] - 1
+    at = _home(t, key)
+    while t.sources[at].key != -1 and t.sources[at].key != key:
+        at = (at + 1) & mask
+    t.sources[at].key = key
+    t.sources[at].leg = leg
+
+
+@kernel
+def forget(t: Tables, key: int, leg: int) -> None:
+    """Remove, if the source is this leg's; later entries of the same run are moved up (no tombstones)."""
+    mask = t.sources.shape[0] - 1
+    hole = _home(t, key)
+    while t.sources[hole].key != key:
+        if t.sources[hole].key == -1:
+            return
+        hole = (hole + 1) & mask
+    if t.sources[hole].leg != leg:
+        return
+    at = hole
+    while True:
+        at = (at + 1) & mask
+        if t.sources[at].key == -1:
+            break
+        if ((at - _home(t, t.sources[at].key)) & mask) >= ((at - hole) & mask):
+            t.sources[hole].key, t.sources[hole].leg = t.sources[at].key, t.sources[at].leg
+            hole = at
+    t.sources[hole].key = -1
+
+
+@kernel
+def start_waiting(t: Tables, leg: int) -> None:
+    """Put a leg on its socket's list of legs without a source."""
+    record = t.legs[leg]
+    count = t.sockets[record.socket].waiting_count
+    if record.waits or count >= WAITING:
+        return
+    t.sockets[record.socket].waiting[count] = leg
+    t.sockets[record.socket].waiting_count = count + 1
+    record.waits = 1
+
+
+@kernel
+def stop_waiting(t: Tables, leg: int) -> None:
+    """Take a leg off that list."""
+    record = t.legs[leg]
+    if not record.waits:
+        return
+    record.waits = 0
+    line = t.sockets[record.socket].waiting
+    last = t.sockets[record.socket].waiting_count - 1
+    for i in range(last + 1):
+        if line[i] == leg:
+            line[i] = line[last]
+            break
+    t.sockets[record.socket].waiting_count = last
+
+
+@kernel
+def set_remote(t: Tables, leg: int, address: int, port: int) -> None:
+    """Where this leg's packets are sent: `struct sockaddr_in`."""
+    record = t.legs[leg]
+    record.remote_ip, record.remote_port = address, port
+    name = t.remote[leg]
+    name[0], name[1] = 2, 0
+    name[2], name[3] = (port >> 8) & 255, port & 255
+    for i in range(4):
+        name[4 + i] = (address >> (24 - 8 * i)) & 255
+
+
+@kernel
+def latch(t: Tables, leg: int, address: int, port: int) -> None:
+    """From now on this source, and no other, is the leg."""
+    record = t.legs[leg]
+    if record.remote_ip != address or record.remote_port != port:
+        forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
+        set_remote(t, leg, address, port)
+        remember(t, source_key(record.socket, address, port), leg)
+    record.latched = 1
+    stop_waiting(t, leg)
+    push_event(t, LATCHED, leg, address, port)
+
+
+@kernel
+def leg_of(t: Tables, socket: int, address: int, port: int) -> int:
+    """The leg a valid packet belongs to, latching it if it is the first; -1 for strangers (counted)."""
+    leg = find(t, source_key(socket, address, port))
+    if leg >= 0:
+        if not t.legs[leg].latched:
+            latch(t, leg, address, port)
+        return leg
+    for i in range(t.sockets[socket].waiting_count):
+        waiting = t.sockets[socket].waiting[i]
+        record = t.legs[waiting]
+        if address == record.allowed_ip_1 or address == record.allowed_ip_2:
+            latch(t, waiting, address, port)
+            return np.int64(waiting)
+    t.counters[2] += 1
+    return np.int64(-1)

@@ -1,0 +1,345 @@
+"""The engine's memory: one record a leg, one a mix, one a playing sound, and the sample buffers beside them.
+
+Struct-of-records: what a kernel needs of a leg for one tick lies together in a few cache lines; sample buffers, which
+are larger, are arrays indexed by the same number. The same kernels run compiled (numba) and as plain Python.
+
+Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551; also their bytes of payload), and
+wall time is monotonic nanoseconds.
+"""
+
+import mmap
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media.limits import (
+    ARENA_BYTES,
+    BATCH,
+    EVENT_RING,
+    FIFO_BYTES,
+    FIR_HISTORY,
+    G722_STATE,
+    HISTORY,
+    LOOKAHEAD,
+    MAX_FRAME,
+    PACKET_BYTES,
+    RECEIVE_BYTES,
+    SLOTS,
+    TONE_STATE,
+    WAITING,
+)
+
+FREE, OPEN, CONNECTED = 0, 1, 2
+PCMU, PCMA, G722 = 0, 1, 2
+CODECS = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
+CODEC_RATES = {PCMU: 8000, PCMA: 8000, G722: 16000}
+
+LEG = np.dtype(
+    [
+        # what the control process set
+        ("state", "i8"),
+        ("socket", "i8"),
+        ("codec", "i8"),
+        ("rate", "i8"),
+        ("payload_type", "i8"),
+        ("event_payload_type", "i8"),  # -1: none agreed, digits are looked for in the sound
+        ("ptime", "i8"),
+        ("may_send", "i8"),
+        ("may_receive", "i8"),
+        ("muted", "i8"),
+        ("deaf", "i8"),
+        ("held", "i8"),
+        ("isolated", "i8"),
+        ("energy_level", "i8"),
+        ("input_gain", "f4"),
+        ("output_gain", "f4"),
+        # the mix it is in, as a doubly linked list
+        ("mix", "i8"),
+        ("next", "i8"),
+        ("previous", "i8"),
+        # source latching: addresses as integers in host order
+        ("latched", "i8"),
+        ("waits", "i8"),  # stands in the list of legs that still wait for their first packet
+        ("allowed_ip_1", "i8"),
+        ("allowed_ip_2", "i8"),
+        ("remote_ip", "i8"),
+        ("remote_port", "i8"),
+        ("foreign", "i8"),
+        # sending
+        ("ssrc", "i8"),
+        ("sequence", "i8"),
+        ("timestamp", "i8"),
+        ("mark_next", "i8"),
+        ("packets_sent", "i8"),
+        ("send_failures", "i8"),
+        ("fifo_used", "i8"),
+        # receiving (RFC 3550 A.1, A.8)
+        ("receiving", "i8"),
+        ("remote_ssrc", "i8"),
+        ("highest", "i8"),  # unwrapped sequence number
+        ("base", "i8"),
+        ("bad_sequence", "i8"),
+        ("received", "i8"),
+        ("received_before", "i8"),  # of earlier SSRCs of this leg
+        ("lost_before", "i8"),
+        ("late", "i8"),
+        ("duplicate", "i8"),
+        ("malformed", "i8"),
+        ("last_arrival", "i8"),  # engine clock, ns
+        ("last_transit", "f8"),
+        ("jitter", "f8"),  # RTP units
+        ("arena_used", "i8"),
+        # playout
+        ("playing", "i8"),
+        ("head", "i8"),  # unwrapped sequence number of the packet being played
+        ("position", "i8"),  # RTP timestamp (unwrapped) of the next sample to play
+        ("highest_ts", "i8"),
+        ("waited", "i8"),  # ts units concealed while waiting for a late packet
+        ("concealed", "i8"),
+        ("conceal_run", "i8"),
+        ("conceal_lag", "i8"),
+        ("least_slack", "i8"),
+        ("slack_since", "i8"),
+        ("skip_wanted", "i8"),
+        ("next_read", "i8"),  # when the mix will read this leg next, ns
+        ("read_every", "i8"),  # ns
+        # gate and activity (semantics 3.2)
+        ("gate_open", "i8"),
+        ("gate_close", "i8"),
+        ("talking", "i8"),
+        ("score", "i8"),
+        ("smoothed", "f8"),
+        # what this tick made
+        ("contributes", "i8"),
+        ("trails", "i8"),  # its last samples still stand in the look-ahead
+        ("private", "i8"),
+        ("limiter_gain", "f4"),
+        # its own sound queue
+        ("queue_head", "i8"),
+        ("queue_tail", "i8"),
+        # digits (RFC 4733 2.5, and in-band)
+        ("event_seen", "i8"),
+        ("event_ts", "i8"),
+        ("event_code", "i8"),
+        ("event_ended", "i8"),
+        ("event_duration", "i8"),
+        ("tone_filled", "i8"),
+        ("tone_candidate", "i8"),
+        ("tone_hits", "i8"),
+        ("tone_misses", "i8"),
+        ("tone_reported", "i8"),
+    ],
+    align=True,
+)
+
+MIX = np.dtype(
+    [
+        ("state", "i8"),
+        ("lobby", "i8"),
+        ("ceiling", "i8"),
+        ("rate", "i8"),
+        ("interval", "i8"),
+        ("energy_level", "i8"),
+        ("comfort_noise", "i8"),
+        ("due", "i8"),
+        ("first", "i8"),
+        ("legs", "i8"),
+        ("wide_legs", "i8"),  # how many can use 16 kHz
+        ("queue_head", "i8"),
+        ("queue_tail", "i8"),
+        ("loop", "i8"),
+        ("limiter_gain", "f4"),
+        ("voices", "i8"),
+        ("ticks", "i8"),
+        ("tail", "f4", (LOOKAHEAD,)),
+        ("sound_tail", "f4", (LOOKAHEAD,)),
+        ("out_history", "f4", (FIR_HISTORY,)),
+        ("g722", "i4", (G722_STATE,)),
+    ],
+    align=True,
+)
+
+LINE = np.dtype(
+    [  # a leg's buffers: the engine's own, not shared
+        ("slot_seq", "i8", (SLOTS,)),
+        ("slot_ts", "i8", (SLOTS,)),
+        ("slot_at", "i8", (SLOTS,)),
+        ("slot_size", "i8", (SLOTS,)),
+        ("g722_decode", "i4", (G722_STATE,)),
+        ("g722_encode", "i4", (G722_STATE,)),
+        ("in_history", "f4", (FIR_HISTORY,)),
+        ("out_history", "f4", (FIR_HISTORY,)),
+        ("own_tail", "f4", (LOOKAHEAD,)),
+        ("tone_state", "f4", (TONE_STATE,)),
+        ("own", "f4", (MAX_FRAME,)),
+        ("history", "i2", (HISTORY,)),
+        ("fifo", "u1", (FIFO_BYTES,)),
+        ("arena", "u1", (ARENA_BYTES,)),
+    ],
+    align=True,
+)
+
+SCRATCH = np.dtype(
+    [  # what one tick works on
+        ("voices", "f4", (LOOKAHEAD + MAX_FRAME,)),
+        ("sounds", "f4", (LOOKAHEAD + MAX_FRAME,)),
+        ("signal", "f4", (LOOKAHEAD + MAX_FRAME,)),
+        ("limited", "f4", (MAX_FRAME,)),
+        ("window", "f4", (FIR_HISTORY + MAX_FRAME,)),
+        ("frame", "i2", (MAX_FRAME,)),
+        ("coded", "u1", (MAX_FRAME,)),
+        ("random", "u4"),
+    ],
+    align=True,
+)
+
+SOCKET = np.dtype([("descriptor", "i8"), ("waiting_count", "i8"), ("waiting", "i8", (WAITING,))], align=True)
+SOURCE = np.dtype([("key", "i8"), ("leg", "i8")], align=True)
+INBOX = np.dtype(
+    [("name", "u1", (16,)), ("vector", "u8", (2,)), ("control", "i8", (8,)), ("data", "u1", (RECEIVE_BYTES,))],
+    align=True,
+)
+OUTBOX = np.dtype([("vector", "u8", (2,)), ("data", "u1", (PACKET_BYTES,))], align=True)
+
+PLAY = np.dtype(
+    [
+        ("state", "i8"),
+        ("play_id", "i8"),
+        ("leg", "i8"),
+        ("next", "i8"),
+        ("offset_8k", "i8"),
+        ("offset_16k", "i8"),
+        ("length", "i8"),  # in samples at 8 kHz
+        ("at", "i8"),  # in samples at 8 kHz
+        ("loops", "i8"),
+        ("gain", "f4"),
+    ],
+    align=True,
+)
+
+# kinds of what kernels report
+DIGIT, TALKING, PLAY_DONE, LATCHED = 1, 2, 3, 4
+
+
+class Counters:
+    """Names of `Tables.counters`, all counting since the engine started."""
+
+    PACKETS_IN = 0
+    PACKETS_OUT = 1
+    UNKNOWN_SOURCE = 2
+    FOREIGN_SOURCE = 3
+    NOT_RTP = 4
+    SEND_FAILED = 5
+    EVENTS_LOST = 6
+    LATE_TICKS = 7
+    SKIPPED_TICKS = 8
+    ENCODES = 9
+    DECODES = 10
+    RTCP_IN = 11
+    UNKNOWN_PAYLOAD = 12
+    EVENTS = 31  # how many rows of `Tables.events` are filled
+    SIZE = 32
+
+
+class Tables(NamedTuple):
+    """Everything that a kernel may touch. Few arrays of rich records: what is handed from kernel to kernel stays small."""
+
+    legs: NDArray[np.void]
+    lines: NDArray[np.void]
+    mixes: NDArray[np.void]
+    plays: NDArray[np.void]
+    clips: NDArray[np.int16]
+    counters: NDArray[np.int64]
+    events: NDArray[np.int64]
+    scratch: NDArray[np.void]
+    sockets: NDArray[np.void]
+    sources: NDArray[np.void]
+    remote: NDArray[np.uint8]
+    inbox: NDArray[np.void]
+    receive_headers: NDArray[np.uint64]
+    outbox: NDArray[np.void]
+    send_headers: NDArray[np.uint64]
+    send_leg: NDArray[np.int64]
+    send_count: NDArray[np.int64]
+
+
+class Capacity(NamedTuple):
+    """How much the engine may hold."""
+
+    legs: int
+    mixes: int
+    plays: int
+    sockets: int
+
+
+def shared_table_bytes(legs: int) -> int:
+    """Size of the memory that engine and control process share for leg records."""
+    return legs * LEG.itemsize + Counters.SIZE * 8
+
+
+def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Map leg records and counters from a memory file; the control process reads what the engine writes."""
+    access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+    memory = mmap.mmap(descriptor, shared_table_bytes(legs), access=access)
+    records = np.frombuffer(memory, LEG, legs).view(np.recarray)
+    counters = np.frombuffer(memory, np.int64, Counters.SIZE, legs * LEG.itemsize)
+    return records, counters
+
+
+def _records(dtype: np.dtype[np.void], count: int) -> NDArray[np.void]:
+    return np.zeros(count, dtype).view(np.recarray)
+
+
+def make_tables(
+    capacity: Capacity,
+    legs: NDArray[np.void],
+    counters: NDArray[np.int64],
+    clips: NDArray[np.int16],
+    descriptors: list[int],
+) -> Tables:
+    """Allocate everything once; pages that are never used cost nothing, so tables may be generous."""
+    n = capacity.legs
+    sources = _records(SOURCE, 1 << max(6, (4 * n - 1).bit_length()))
+    sources["key"] = -1
+    sockets = _records(SOCKET, capacity.sockets)
+    sockets["descriptor"] = descriptors
+    scratch = _records(SCRATCH, 1)
+    scratch["random"] = 0x9E3779B9
+    tables = Tables(
+        legs=legs,
+        lines=_records(LINE, n),
+        mixes=_records(MIX, capacity.mixes),
+        plays=_records(PLAY, capacity.plays),
+        clips=clips,
+        counters=counters,
+        events=np.zeros((EVENT_RING, 4), np.int64),
+        scratch=scratch,
+        sockets=sockets,
+        sources=sources,
+        remote=np.zeros((n, 16), np.uint8),
+        inbox=_records(INBOX, BATCH),
+        receive_headers=np.zeros((BATCH, 8), np.uint64),
+        outbox=_records(OUTBOX, max(2 * n, 64)),
+        send_headers=np.zeros((capacity.sockets, BATCH, 8), np.uint64),
+        send_leg=np.zeros((capacity.sockets, BATCH), np.int64),
+        send_count=np.zeros(capacity.sockets + 1, np.int64),
+    )
+    _point_headers_at_buffers(tables)
+    return tables
+
+
+def _point_headers_at_buffers(t: Tables) -> None:
+    """Fill in `struct mmsghdr` and `struct iovec` (Linux, 64 bit) where they never change."""
+    inbox = t.inbox.ctypes.data + np.arange(BATCH, dtype=np.uint64) * np.uint64(INBOX.itemsize)
+    offset = {name: np.uint64(INBOX.fields[name][1]) for name in ("name", "vector", "control", "data")}  # type: ignore[index]
+    t.inbox["vector"][:, 0] = inbox + offset["data"]
+    t.inbox["vector"][:, 1] = RECEIVE_BYTES
+    t.receive_headers[:, 0] = inbox + offset["name"]
+    t.receive_headers[:, 2] = inbox + offset["vector"]
+    t.receive_headers[:, 3] = 1
+    t.receive_headers[:, 4] = inbox + offset["control"]
+    rows = t.outbox.ctypes.data + np.arange(len(t.outbox), dtype=np.uint64) * np.uint64(OUTBOX.itemsize)
+    t.outbox["vector"][:, 0] = rows + np.uint64(OUTBOX.fields["data"][1])  # type: ignore[index]
+    t.send_headers[:, :, 1] = 16
+    t.send_headers[:, :, 3] = 1

@@ -1,0 +1,295 @@
+"""One tick of one mix, and the step that does all that is due: the engine's hot path, compiled as one.
+
+What a tick costs: every unmuted leg is looked at (its score); only legs whose gate is open are added up, resampled
+and get a mix of their own; everybody else hears the same frame, encoded once for each codec (design 4.3).
+
+Signals of a mix are kept apart as `voices` and `sounds`, because members who wait for a moderator hear sounds only.
+Both begin with the last 2 ms of the tick before, the limiter's look-ahead.
+"""
+
+import numpy as np
+
+from mirliton.media.digits import listen
+from mirliton.media.gate import amplify, judge
+from mirliton.media.kernels import entry, kernel
+from mirliton.media.limiter import limit
+from mirliton.media.limits import FIR_HISTORY, G722_STATE
+from mirliton.media.playing import play_loop, play_queue
+from mirliton.media.playout import ignore, keep_history, read
+from mirliton.media.resampling import double_rate, halve_rate
+from mirliton.media.rtp import receive
+from mirliton.media.sending import encode, flush, send, stay_silent, to_frame
+from mirliton.media.tables import CONNECTED, FREE, G722, Tables
+
+_MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
+
+
+@kernel
+def _hear(t: Tables, m: int, leg: int, now: int) -> None:
+    """Read one frame from a leg; if it is heard in the mix, leave it in `t.lines[leg].own` at the mix's rate."""
+    mix, record = t.mixes[m], t.legs[leg]
+    record.contributes = 0
+    wants_tones = record.event_payload_type < 0
+    silent = mix.lobby or record.muted or record.held or record.isolated or not record.may_receive
+    record.read_every = mix.interval * 1_000_000
+    record.next_read = now + record.read_every
+    if silent and not wants_tones:
+        ignore(t, leg)
+        return
+    samples = record.rate * mix.interval // 1000
+    if not read(t, leg, mix.interval * 8, now):
+        if not silent:
+            judge(t, leg, 0)
+        return
+    score = amplify(t, leg, samples)
+    if wants_tones:
+        listen(t, leg, t.scratch[0].frame, samples, record.rate // 8000)
+    if silent:
+        return
+    if record.conceal_run == 0 or score <= record.energy_level:
+        judge(t, leg, score)
+    if record.talking or record.energy_level == 0:
+        if record.conceal_run == 0:
+            keep_history(t, leg, samples)
+        _contribute(t, m, leg, samples)
+
+
+@kernel
+def _contribute(t: Tables, m: int, leg: int, samples: int) -> None:
+    record, own = t.legs[leg], t.lines[leg].own
+    for i in range(samples):
+        own[i] = t.scratch[0].frame[i]
+    if record.rate < t.mixes[m].rate:
+        double_rate(t.scratch[0].window, t.lines[leg].in_history, own, samples)
+    elif record.rate > t.mixes[m].rate:
+        halve_rate(t.scratch[0].window, t.lines[leg].in_history, own, samples)
+    record.contributes = 1
+
+
+@kernel
+def _add_up(t: Tables, m: int, n: int, look: int, now: int) -> int:
+    """Sum what is said into `t.scratch[0].voices[look:]`; returns how many legs were heard."""
+    for i in range(n):
+        t.scratch[0].voices[look + i] = 0
+    heard, leg = 0, t.mixes[m].first
+    while leg >= 0:
+        _hear(t, m, leg, now)
+        if t.legs[leg].contributes:
+            heard += 1
+            own = t.lines[leg].own
+            for i in range(n):
+                t.scratch[0].voices[look + i] += own[i]
+        leg = t.legs[leg].next
+    return heard
+
+
+@kernel
+def _room_sounds(t: Tables, m: int, n: int, look: int, heard: int) -> None:
+    """The queue, the loop and, when there is nothing else at all, comfort noise into `t.scratch[0].sounds[look:]`."""
+    mix = t.mixes[m]
+    out = t.scratch[0].sounds[look:]
+    for i in range(n):
+        out[i] = 0
+    quiet = heard == 0 and mix.queue_head < 0 and mix.loop < 0
+    if mix.queue_head >= 0:
+        mix.queue_head = play_queue(t, mix.queue_head, out, n, mix.rate)
+        if mix.queue_head < 0:
+            mix.queue_tail = -1
+    if mix.loop >= 0:
+        play_loop(t, mix.loop, out, n, mix.rate)
+    if quiet and mix.comfort_noise > 0:
+        # semantics 3.4: the value divides full scale, so larger is quieter
+        peak = 32768.0 / (mix.comfort_noise * (mix.rate // 8000))
+        state = np.int64(t.scratch[0].random)
+        for i in range(n):
+            state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+            out[i] = np.float32((state / 2147483648.0 - 1.0) * peak)
+        t.scratch[0].random = state
+
+
+@kernel
+def _is_private(t: Tables, m: int, leg: int) -> bool:
+    """Does this leg need a mix of its own in this tick?"""
+    r = t.legs[leg]
+    if t.mixes[m].lobby:
+        return True
+    if r.contributes or r.trails or r.queue_head >= 0 or r.deaf or r.isolated or r.output_gain != 1.0:
+        return True
+    return bool(r.private) and abs(r.limiter_gain - t.mixes[m].limiter_gain) > 0.001
+
+
+@kernel
+def _leave_the_crowd(t: Tables, m: int, leg: int) -> None:
+    """A leg that heard the shared mix until now gets its own: its filters and encoder go on where those stood."""
+    record = t.legs[leg]
+    record.private = 1
+    record.limiter_gain = t.mixes[m].limiter_gain
+    for i in range(FIR_HISTORY):
+        t.lines[leg].out_history[i] = t.mixes[m].out_history[i]
+    for i in range(G722_STATE):
+        t.lines[leg].g722_encode[i] = t.mixes[m].g722[i]
+
+
+@kernel
+def _own_signal(t: Tables, leg: int, n: int, look: int) -> None:
+    """What this leg hears, before the limiter, into `t.scratch[0].signal`: voices and sounds without itself."""
+    record, signal = t.legs[leg], t.scratch[0].signal
+    for i in range(look + n):
+        signal[i] = t.scratch[0].sounds[i]
+    if record.deaf:
+        for i in range(look + n):
+            signal[i] = 0
+        return
+    if record.isolated:
+        return
+    for i in range(look + n):
+        signal[i] += t.scratch[0].voices[i]
+    if record.trails:
+        tail = t.lines[leg].own_tail
+        for i in range(look):
+            signal[i] -= tail[i]
+    if record.contributes:
+        own = t.lines[leg].own
+        for i in range(n):
+            signal[look + i] -= own[i]
+
+
+@kernel
+def _send_own(t: Tables, m: int, leg: int, n: int, look: int) -> None:
+    mix, record = t.mixes[m], t.legs[leg]
+    if not record.private:
+        _leave_the_crowd(t, m, leg)
+    _own_signal(t, leg, n, look)
+    record.limiter_gain = limit(t.scratch[0].signal, n, look, record.limiter_gain, t.scratch[0].limited)
+    if record.output_gain != 1.0:
+        for i in range(n):
+            t.scratch[0].limited[i] *= record.output_gain
+    samples = _to_leg_rate(t, t.lines[leg].out_history, n, mix.rate, record.rate)
+    if record.queue_head >= 0:
+        record.queue_head = play_queue(t, record.queue_head, t.scratch[0].limited, samples, record.rate)
+        if record.queue_head < 0:
+            record.queue_tail = -1
+    to_frame(t.scratch[0].limited, samples, t.scratch[0].frame)
+    send(t, leg, encode(t, record.codec, t.lines[leg].g722_encode, samples))
+
+
+@kernel
+def _to_leg_rate(t: Tables, history: np.ndarray, n: int, mix_rate: int, leg_rate: int) -> int:
+    """`t.scratch[0].limited` from the mix's rate to a leg's; returns the number of samples."""
+    if leg_rate == mix_rate:
+        return n
+    if leg_rate < mix_rate:
+        halve_rate(t.scratch[0].window, history, t.scratch[0].limited, n)
+        return n // 2
+    double_rate(t.scratch[0].window, history, t.scratch[0].limited, n)
+    return 2 * n
+
+
+@kernel
+def _send_shared(t: Tables, m: int, n: int, look: int, others: np.ndarray) -> None:
+    """The mix for everybody who hears all of it; `others[codec]` says which encodings are wanted."""
+    mix = t.mixes[m]
+    for i in range(look + n):
+        t.scratch[0].signal[i] = t.scratch[0].voices[i] + t.scratch[0].sounds[i]
+    mix.limiter_gain = limit(t.scratch[0].signal, n, look, mix.limiter_gain, t.scratch[0].limited)
+    for rate in (mix.rate, 24000 - mix.rate):
+        if rate == 16000 and not mix.wide_legs:
+            continue
+        samples = n if rate == mix.rate else _to_leg_rate(t, t.mixes[m].out_history, n, mix.rate, rate)
+        to_frame(t.scratch[0].limited, samples, t.scratch[0].frame)
+        for codec in range(others.shape[0]):
+            if others[codec] and (rate == 16000) == (codec == G722):
+                count = encode(t, codec, t.mixes[m].g722, samples)
+                _send_to_all(t, m, codec, count)
+
+
+@kernel
+def _send_to_all(t: Tables, m: int, codec: int, count: int) -> None:
+    leg = t.mixes[m].first
+    while leg >= 0:
+        record = t.legs[leg]
+        if not record.private and record.codec == codec and record.may_send and record.state == CONNECTED:
+            send(t, leg, count)
+        leg = record.next
+
+
+@kernel
+def _tick(t: Tables, m: int, now: int, others: np.ndarray) -> None:
+    """Everything one mix does in one interval."""
+    mix = t.mixes[m]
+    n, look = mix.rate * mix.interval // 1000, mix.rate // 500
+    for i in range(look):
+        t.scratch[0].voices[i], t.scratch[0].sounds[i] = t.mixes[m].tail[i], t.mixes[m].sound_tail[i]
+    heard = _add_up(t, m, n, look, now)
+    mix.voices = heard
+    _room_sounds(t, m, n, look, heard)
+    for codec in range(others.shape[0]):
+        others[codec] = 0
+    others[G722] = mix.wide_legs
+    leg = mix.first
+    while leg >= 0:
+        record = t.legs[leg]
+        if record.state == CONNECTED and not record.may_send:
+            stay_silent(t, leg, mix.interval * 8)
+        elif record.state == CONNECTED:
+            if _is_private(t, m, leg):
+                _send_own(t, m, leg, n, look)
+            else:
+                record.private = 0
+                others[record.codec] = 1
+        leg = record.next
+    if not mix.lobby:
+        _send_shared(t, m, n, look, others)
+    _keep_tails(t, m, n, look)
+    mix.ticks += 1
+
+
+@kernel
+def _keep_tails(t: Tables, m: int, n: int, look: int) -> None:
+    """The last 2 ms of everything stay for the next tick."""
+    for i in range(look):
+        t.mixes[m].tail[i], t.mixes[m].sound_tail[i] = t.scratch[0].voices[n + i], t.scratch[0].sounds[n + i]
+    leg = t.mixes[m].first
+    while leg >= 0:
+        record = t.legs[leg]
+        if record.contributes:
+            for i in range(look):
+                t.lines[leg].own_tail[i] = t.lines[leg].own[n - look + i]
+        record.trails = record.contributes
+        leg = record.next
+
+
+@kernel
+def _do_due(t: Tables, m: int, now: int, others: np.ndarray) -> None:
+    """Tick a mix as often as its clock says; after a long stop the clock is set forward instead."""
+    mix = t.mixes[m]
+    period = mix.interval * 1_000_000
+    if now - mix.due > _MOST_CATCH_UP:
+        missed = (now - mix.due) // period
+        t.counters[8] += missed
+        mix.due += missed * period
+    while mix.due <= now:
+        if mix.first >= 0 or mix.queue_head >= 0:
+            _tick(t, m, now, others)
+        mix.due += period
+
+
+@entry
+def step(t: Tables, now: int, real_offset: int) -> int:
+    """Read all sockets, tick every mix that is due, send. Returns when the next mix is due (ns), or -1 if none has legs.
+
+    The one entry that the interpreter calls, a few hundred times a second, whatever the number of legs.
+    """
+    for k in range(t.sockets.shape[0]):
+        receive(t, k, now, real_offset)
+    others = np.zeros(3, np.int64)
+    following = np.int64(-1)
+    for m in range(t.mixes.shape[0]):
+        mix = t.mixes[m]
+        if mix.state == FREE or (mix.first < 0 and mix.queue_head < 0):
+            continue
+        _do_due(t, m, now, others)
+        if following < 0 or mix.due < following:
+            following = mix.due
+    flush(t)
+    return following

@@ -1,0 +1,212 @@
+"""An engine in this process with real loopback sockets and virtual time: callers send tones and are measured."""
+
+import socket
+import struct
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media import messages as m
+from mirliton.media.codecs import g722
+from mirliton.media.codecs.g711 import ALAW_DECODE, ALAW_ENCODE, ULAW_DECODE, ULAW_ENCODE
+from mirliton.media.engine import Engine
+from mirliton.media.tables import LEG, Capacity, Counters, make_tables
+
+MS = 1_000_000
+LOOPBACK = 0x7F000001
+_PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9}
+
+Samples = NDArray[np.int16]
+
+
+def tone(hertz: float, peak: float = 8000) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """A function of time (s) to samples."""
+    return lambda t: peak * np.sin(2 * np.pi * hertz * t)
+
+
+def silence(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.zeros(len(t))
+
+
+class FakeCaller:
+    """A phone on a loopback socket: sends a signal every packet time, and keeps what it is sent."""
+
+    def __init__(
+        self,
+        signal: Callable[[NDArray[np.float64]], NDArray[np.float64]] = silence,
+        codec: str = "PCMU",
+        ptime: int = 20,
+        phase_ms: int = 0,
+        events: bool = True,
+    ) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.port: int = self.socket.getsockname()[1]
+        self.signal, self.codec, self.ptime, self.phase_ms = signal, codec, ptime, phase_ms
+        self.rate = 16000 if codec == "G722" else 8000
+        self.event_payload_type = 101 if events else -1
+        self.ssrc, self.sequence, self.timestamp, self.at = 0x1234, 65530, 0xFFFFFF00, 0
+        self.sending = True
+        self.drop: set[int] = set()
+        self.packets: list[bytes] = []
+        self.sent = 0
+        self._encoder, self._decoder = g722.initial_state(), g722.initial_state()
+
+    def payload(self) -> bytes:
+        n = self.rate * self.ptime // 1000
+        t = (self.at + np.arange(n)) / self.rate
+        self.at += n
+        pcm = np.clip(self.signal(t), -32768, 32767).astype(np.int16)
+        if self.codec == "G722":
+            out = np.zeros(n // 2, np.uint8)
+            _encode_g722(self._encoder, pcm, n // 2, out, 0)
+            return out.tobytes()
+        table = ULAW_ENCODE if self.codec == "PCMU" else ALAW_ENCODE
+        return bytes(table[pcm.astype(np.int32) + 32768])
+
+    def packet(self, payload: bytes, payload_type: int | None = None, mark: bool = False) -> bytes:
+        kind = _PAYLOAD_TYPES[self.codec] if payload_type is None else payload_type
+        return (
+            struct.pack("!BBHII", 0x80, kind | (mark << 7), self.sequence & 0xFFFF, self.timestamp, self.ssrc) + payload
+        )
+
+    def next_packet(self) -> bytes:
+        data = self.packet(self.payload())
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.timestamp = (self.timestamp + self.ptime * 8) & 0xFFFFFFFF
+        self.sent += 1
+        return data
+
+    def collect(self) -> None:
+        while True:
+            try:
+                self.packets.append(self.socket.recv(2048))
+            except BlockingIOError:
+                return
+
+    def heard(self, last_ms: int | None = None) -> Samples:
+        """Everything it was sent (or the last part), decoded."""
+        payload = np.frombuffer(b"".join(p[12:] for p in self.packets), np.uint8)
+        if self.codec == "G722":
+            out = np.zeros(2 * len(payload), np.int16)
+            _decode_g722(g722.initial_state(), payload, 0, len(payload), out)
+        else:
+            out = (ULAW_DECODE if self.codec == "PCMU" else ALAW_DECODE)[payload]
+        return out if last_ms is None else out[-last_ms * self.rate // 1000 :]
+
+
+class EngineBench:
+    """Time goes in steps of 5 ms; packets are sent and collected on the way."""
+
+    def __init__(self, callers: Iterable[FakeCaller] = (), sockets: int = 2, legs: int = 64) -> None:
+        self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sockets)]
+        for s in self.sockets:
+            s.bind(("127.0.0.1", 0))
+            s.setblocking(False)
+        records = np.zeros(legs, LEG).view(np.recarray)
+        self.clips = np.zeros(400_000, np.int16)
+        self.counters = np.zeros(Counters.SIZE, np.int64)
+        descriptors = [s.fileno() for s in self.sockets]
+        self.tables = make_tables(Capacity(legs, 16, 128, sockets), records, self.counters, self.clips, descriptors)
+        self.now = 1_000_000 * MS
+        self.engine = Engine(self.tables, self.now)
+        self.callers: list[FakeCaller] = []
+        self.events: list[m.Event] = []
+        self._clip_end = 0
+        for caller in callers:
+            self.add(caller)
+
+    def close(self) -> None:
+        for s in [*self.sockets, *(c.socket for c in self.callers)]:
+            s.close()
+
+    def apply(self, command: m.Command) -> None:
+        self.engine.apply(command, self.now)
+
+    def connect(self, leg: int, **changes: object) -> m.ConnectLeg:
+        """The usual connection of caller number `leg`, with changes."""
+        caller = self.callers[leg]
+        values: dict[str, object] = {
+            "leg": leg,
+            "socket": leg % len(self.sockets),
+            "codec": caller.codec,
+            "payload_type": _PAYLOAD_TYPES[caller.codec],
+            "event_payload_type": caller.event_payload_type,
+            "ptime": caller.ptime,
+            "send": True,
+            "receive": True,
+            "remote_ip": LOOPBACK,
+            "remote_port": caller.port,
+            "signalling_ip": LOOPBACK,
+            "ssrc": 1000 + leg,
+            "sequence": 65500,
+            "timestamp": 4294960000,
+            "waits": False,
+            "relatch": True,
+        }
+        return m.ConnectLeg(**{**values, **changes})  # type: ignore[arg-type]
+
+    def add(self, caller: FakeCaller, **changes: object) -> int:
+        self.callers.append(caller)
+        leg = len(self.callers) - 1
+        self.apply(self.connect(leg, **changes))
+        return leg
+
+    def open_mix(self, mix: int = 5, rate: int = 16000, interval: int = 20, energy: int = 20, noise: int = 0) -> int:
+        self.apply(m.OpenMix(mix, rate, interval, energy, noise))
+        return mix
+
+    def join_all(self, mix: int) -> None:
+        for leg in range(len(self.callers)):
+            self.apply(m.JoinMix(leg, mix))
+
+    def set(self, leg: int, **changes: object) -> None:
+        values: dict[str, object] = {
+            "muted": False, "deaf": False, "held": False, "isolated": False,
+            "energy_level": 20, "input_gain": 1.0, "output_gain": 1.0,
+        }  # fmt: skip
+        self.apply(m.SetLeg(leg, **{**values, **changes}))  # type: ignore[arg-type]
+
+    def clip(self, at_8k: Samples, at_16k: Samples) -> m.Parts:
+        first, second = self._clip_end, self._clip_end + len(at_8k)
+        self.clips[first:second] = at_8k
+        self._clip_end = second + len(at_16k)
+        self.clips[second : self._clip_end] = at_16k
+        return first, second, len(at_8k)
+
+    def send_to(self, leg: int, data: bytes, source: socket.socket | None = None) -> None:
+        address = self.sockets[leg % len(self.sockets)].getsockname()
+        (source or self.callers[leg].socket).sendto(data, address)
+
+    def run(self, ms: int) -> None:
+        """Let `ms` of virtual time pass."""
+        for _ in range(ms // 5):
+            self.now += 5 * MS
+            tick = self.now // MS
+            for leg, caller in enumerate(self.callers):
+                if caller.sending and (tick - caller.phase_ms) % caller.ptime == 0:
+                    data = caller.next_packet()
+                    if caller.sent not in caller.drop:
+                        self.send_to(leg, data)
+            self.engine.step(self.now)
+            self.events.extend(self.engine.events())
+            for caller in self.callers:
+                caller.collect()
+
+
+def level(samples: Samples, hertz: float, rate: int = 8000) -> float:
+    """The peak amplitude of one frequency in a signal."""
+    window = np.hanning(len(samples))
+    phase = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / rate)
+    return float(2 * abs(np.sum(samples * window * phase)) / window.sum())
+
+
+def _compiled_codec() -> tuple[Callable[..., None], Callable[..., None]]:
+    from numba import njit
+
+    return njit(g722.encode), njit(g722.decode)
+
+
+_encode_g722, _decode_g722 = _compiled_codec()
