@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 from mirliton.callflow.basic import CallflowAction, Callflows, hangup, play, response, sleep
 from mirliton.callflow.conference import Attendance, ConferenceAction, ConferenceFeatureAction
-from mirliton.callflow.flow import Action, CallT
+from mirliton.callflow.flow import Action, CallT, Visit
+from mirliton.callflow.walker import FlowWalker
+from mirliton.calls.call import Call
+from mirliton.calls.inbound import FlowRunner
+from mirliton.calls.ports import CallData, Route
+from mirliton.calls.rooms import Rooms
 from mirliton.conference.entry import Documents
 
 
@@ -21,3 +26,13 @@ def standard_actions(
         "sleep": sleep,
         "hangup": hangup,
     }
+
+
+def flow_runner(data: CallData, rooms: Rooms) -> FlowRunner:
+    """What `calls.inbound.InboundCalls` runs for each call."""
+    walker = FlowWalker[Call](standard_actions(data, data, rooms))
+
+    async def run(call: Call, route: Route, language: str) -> None:
+        await walker.run(route.callflow, Visit(call, route.captures, language))
+
+    return run

@@ -76,4 +76,5 @@ class CallflowAction:
 
 def _one_line(reason: str | None) -> str | None:
     """A reason phrase goes into a start line: nothing may end it early."""
-    return " ".join(reason.split())[:100] if reason else None
+    line = " ".join(reason.split()) if reason else ""
+    return "".join(letter for letter in line if letter.isprintable())[:100] or None

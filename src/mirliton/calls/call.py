@@ -1,0 +1,293 @@
+"""One call: its SIP session and its media leg, as the dialogue's `Caller` (conference.ports)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mirliton.calls.digits import DigitEntry, DigitSources
+from mirliton.calls.negotiation import Negotiation, NotAcceptable
+from mirliton.calls.ports import Playable, SoundLibrary
+from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
+from mirliton.conference.ports import CallerInfo, HungUp, Sound
+from mirliton.media.types import Leg, MediaAgreement, PlayDone
+from mirliton.sip.types import Session, SessionEnded
+
+_log = structlog.get_logger(__name__)
+
+MAX_TYPED = 64
+
+
+class Call:
+    """A call from its first ring to its end; after the end it holds no leg, task, timer or callback."""
+
+    def __init__(
+        self,
+        session: Session,
+        leg: Leg,
+        info: CallerInfo,
+        *,
+        local_address: str,
+        sounds: SoundLibrary,
+        sound_statistics: SoundStatistics,
+    ) -> None:
+        """`local_address`: where the other side shall send its RTP to. Needs a running event loop."""
+        self.leg = leg
+        self.on_digit: Callable[[str], None] | None = None  # set while in a room; else digits are kept for entries
+        self.on_gone: Callable[[], None] | None = None  # just before the leg is closed
+        self.held = False
+        self._info = info
+        self._session = session
+        self._negotiation = Negotiation(local_address, leg.local_port, session.remote_address[0])
+        self._loop = asyncio.get_running_loop()
+        self._queue = SoundQueue(sounds, info.account_id, sound_statistics)
+        self._digits = DigitSources()
+        self._typed: deque[str] = deque(maxlen=MAX_TYPED)
+        self._playing: set[int] = set()
+        self._waiting_for_media: list[tuple[Playable, int]] = []
+        self._barge_in = True
+        self._answered = False
+        self._connected = False
+        self._ended: str | None = None
+        self._news: asyncio.Future[None] | None = None
+        leg.on_digit = lambda digit: self._pressed("rtp", digit)
+        leg.on_play_done = self._play_done
+        session.on_digit = lambda digit: self._pressed("info", digit)
+        session.on_media_change = self._media_changed
+        session.on_media_answer = self._media_answered
+        session.on_ended = self._end
+
+    @property
+    def info(self) -> CallerInfo:
+        """Who calls."""
+        return self._info
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call is over."""
+        return self._ended is not None
+
+    @property
+    def connected(self) -> bool:
+        """Whether sound can be exchanged."""
+        return self._connected and not self.ended
+
+    # The caller's dialogue
+
+    async def answer(self) -> None:
+        """Answer with our media. Raises `HungUp`, also after refusing (488) media that we cannot speak."""
+        self._check()
+        if self._answered:
+            return
+        try:
+            sdp = self._first_media()
+        except NotAcceptable as refusal:
+            _log.info("call refused: no media in common", call_id=self._info.call_id, reason=str(refusal))
+            self.refuse(488)
+            raise HungUp from refusal
+        self._answered = True
+        try:
+            await self._session.answer(sdp)
+        except SessionEnded as end:
+            self._end(end.reason)
+            raise HungUp from end
+        self._check()
+
+    def refuse(self, code: int, reason: str | None = None) -> None:
+        """A final SIP answer to a call that was not answered."""
+        if not self._answered and not self.ended:
+            self._session.reject(code, reason)
+            self._end(f"refused with {code}")
+
+    def play(self, sounds: Sequence[Sound], language: str) -> None:
+        """Queue sounds; they wait until media flow."""
+        for sound in sounds:
+            self._queue.put(sound, language, self._found)
+
+    async def play_to_end(self, sounds: Sequence[Sound], language: str) -> None:
+        """Queue sounds and wait for silence; keys do not cut these short."""
+        self._check()
+        self._barge_in = False
+        try:
+            self.play(sounds, language)
+            while not self._quiet:
+                await self._next()
+        finally:
+            self._barge_in = True
+
+    async def collect(
+        self,
+        sounds: Sequence[Sound],
+        language: str,
+        *,
+        max_digits: int,
+        terminator: str,
+        first_digit_ms: int,
+        interdigit_ms: int,
+    ) -> str:
+        """One entry. A prompt is left out when the caller has begun to type."""
+        self._check()
+        entry = DigitEntry(
+            max_digits=max_digits, terminator=terminator, first_digit_ms=first_digit_ms, interdigit_ms=interdigit_ms
+        )
+        self._feed(entry)
+        if not entry.started:
+            self.play(sounds, language)
+        while not entry.complete:
+            if self._quiet:
+                entry.prompt_finished(self._loop.time())
+            await self._next(entry.deadline)
+            self._feed(entry)
+            entry.expire(self._loop.time())
+        return entry.digits
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass. Raises `HungUp`."""
+        until = self._loop.time() + seconds
+        self._check()
+        while self._loop.time() < until:
+            await self._next(until)
+
+    async def until_end(self) -> None:
+        """Return when the call is over, however it ended."""
+        while not self.ended:
+            await self._wait(None)
+
+    async def hang_up(self) -> None:
+        """End the call; never raises. What is still playing stops."""
+        self._end("hung up here")
+        await self._session.hang_up()
+
+    def forget_typed(self) -> None:
+        """Digits typed so far are for nobody."""
+        self._typed.clear()
+
+    # Sounds
+
+    @property
+    def _quiet(self) -> bool:
+        return not (self._playing or self._waiting_for_media or self._queue.busy)
+
+    def stop_sounds(self) -> None:
+        """Throw away what plays or waits on this leg."""
+        self._queue.clear()
+        self._waiting_for_media.clear()
+        if self._playing:
+            self.leg.stop_sounds()
+        self._playing.clear()
+        self._tell()
+
+    def _found(self, sound: Playable | None) -> None:
+        if sound is not None and not self.ended:
+            if self._connected:
+                self._playing.add(self.leg.play(sound.clip, loops=times(sound), gain=sound.gain))
+            else:
+                self._waiting_for_media.append((sound, times(sound)))
+        self._tell()
+
+    def _play_done(self, done: PlayDone) -> None:
+        self._playing.discard(done.play_id)
+        self._tell()
+
+    # Digits
+
+    def _pressed(self, source: str, digit: str) -> None:
+        if self.ended or not self._digits.is_new(source, digit, self._loop.time()):
+            return
+        if self.on_digit is not None:
+            self.on_digit(digit)
+            return
+        self._typed.append(digit)
+        if self._barge_in:
+            self.stop_sounds()
+        self._tell()
+
+    def _feed(self, entry: DigitEntry) -> None:
+        while self._typed and not entry.complete:
+            entry.press(self._typed.popleft(), self._loop.time())
+
+    # Media
+
+    def _first_media(self) -> bytes:
+        offer = self._session.offer
+        if offer is None:
+            return self._negotiation.offer()
+        sdp, agreement = self._negotiation.answer(offer)
+        self._connect(agreement)
+        return sdp
+
+    def _media_changed(self, offer: bytes | None) -> bytes | None:
+        """A re-INVITE or UPDATE: hold, resume, another address or codec. None refuses it and changes nothing."""
+        if self.ended:
+            return None
+        if offer is None:
+            return self._negotiation.offer()
+        try:
+            sdp, agreement = self._negotiation.answer(offer)
+        except NotAcceptable as refusal:
+            _log.info("media change refused", call_id=self._info.call_id, reason=str(refusal))
+            return None
+        self._connect(agreement)
+        return sdp
+
+    def _media_answered(self, answer: bytes) -> bool:
+        """The answer to an offer of ours."""
+        if self.ended:
+            return False
+        try:
+            self._connect(self._negotiation.accept(answer))
+        except NotAcceptable as refusal:
+            _log.info("media answer cannot be used", call_id=self._info.call_id, reason=str(refusal))
+            return False
+        return True
+
+    def _connect(self, agreement: MediaAgreement) -> None:
+        self.leg.connect(agreement)
+        held = not agreement.send
+        if held != self.held:
+            self.held = held
+            self.leg.set(held=held)
+        self._connected = True
+        waiting, self._waiting_for_media = self._waiting_for_media, []
+        for sound, loops in waiting:
+            self._playing.add(self.leg.play(sound.clip, loops=loops, gain=sound.gain))
+
+    # The end, and waiting
+
+    def _end(self, reason: str) -> None:
+        if self.ended:
+            return
+        self._ended = reason
+        self._queue.close()
+        self._waiting_for_media.clear()
+        gone, self.on_gone, self.on_digit = self.on_gone, None, None
+        try:
+            if gone is not None:
+                gone()
+        finally:
+            self.leg.on_digit = self.leg.on_play_done = None
+            self.leg.close()
+            self.leg.on_talking = None
+            self._playing.clear()
+            self._tell()
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise HungUp(self._ended)
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    async def _next(self, deadline: float | None = None) -> None:
+        """Something may have changed, or the time is up. Raises `HungUp`."""
+        await self._wait(deadline)
+        self._check()
+
+    async def _wait(self, deadline: float | None) -> None:
+        news = self._news
+        if news is None or news.done():
+            news = self._news = self._loop.create_future()
+        left = None if deadline is None else max(deadline - self._loop.time(), 0.0)
+        await asyncio.wait([news], timeout=left)

@@ -1,0 +1,154 @@
+"""Calls that come in: from an INVITE to an account, a callflow, and the end (design section 2)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from mirliton.calls.call import Call
+from mirliton.calls.ports import Account, CallData, Route, SoundLibrary
+from mirliton.calls.sound_queue import SoundStatistics
+from mirliton.conference.defaults import LANGUAGE
+from mirliton.conference.ports import CallerInfo, HungUp
+from mirliton.media.types import MediaEngine, MediaFull
+from mirliton.sip.types import Session
+
+_log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 5.0
+
+
+FlowRunner = Callable[[Call, Route, str], Awaitable[None]]
+"""Walks a route's callflow with a call, in the account's language, to the end. May raise `HungUp`."""
+
+
+@dataclass(slots=True)
+class CallStatistics:
+    """Counters since the start, and `active` as of now."""
+
+    received: int = 0
+    active: int = 0
+    unknown_number: int = 0
+    media_full: int = 0
+    silent: int = 0
+    failed: int = 0
+
+
+class InboundCalls:
+    """A `sip.types.SessionHandler`."""
+
+    def __init__(
+        self,
+        engine: MediaEngine,
+        sounds: SoundLibrary,
+        data: CallData,
+        run_flow: FlowRunner,
+        *,
+        media_address: str,
+        rtp_timeout_seconds: float = 60,
+        retry_after_seconds: int = 5,
+        sound_statistics: SoundStatistics | None = None,
+    ) -> None:
+        """`media_address`: the IP address that callers shall send RTP to. `rtp_timeout_seconds` 0: never hang up."""
+        self.statistics = CallStatistics()
+        self._engine = engine
+        self._sounds = sounds
+        self._data = data
+        self._run_flow = run_flow
+        self._media_address = media_address
+        self._rtp_timeout_ms = rtp_timeout_seconds * 1000
+        self._retry_after = retry_after_seconds
+        self._sound_statistics = sound_statistics or SoundStatistics()
+        self._calls: set[Call] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, session: Session) -> None:
+        """See one call through; returns when it is over and nothing of it is left."""
+        self.statistics.received += 1
+        try:
+            found = await self._route(session)
+        except Exception:
+            self.statistics.failed += 1
+            _log.exception("call cannot be routed", call_id=session.call_id)
+            session.reject(500)
+            return
+        if found is None:
+            self.statistics.unknown_number += 1
+            session.reject(404)
+            return
+        try:
+            leg = self._engine.open_leg(session.call_id)
+        except MediaFull as error:
+            self.statistics.media_full += 1
+            _log.warning("call refused: media full", call_id=session.call_id, reason=str(error))
+            session.reject(503, headers={"Retry-After": str(self._retry_after)})
+            return
+        account, route = found
+        call = Call(
+            session,
+            leg,
+            _info(session, account),
+            local_address=self._media_address,
+            sounds=self._sounds,
+            sound_statistics=self._sound_statistics,
+        )
+        await self._see_through(call, route, account.language or LANGUAGE)
+
+    async def close(self) -> None:
+        """Hang every call up."""
+        await asyncio.gather(*(call.hang_up() for call in list(self._calls)))
+
+    async def _route(self, session: Session) -> tuple[Account, Route] | None:
+        account = await self._data.account_by_realm(session.request_host.lower()) or await self._data.default_account()
+        if account is None:
+            return None
+        route = await self._data.callflow_for(account.account_id, session.request_user)
+        return (account, route) if route else None
+
+    async def _see_through(self, call: Call, route: Route, language: str) -> None:
+        self._calls.add(call)
+        self.statistics.active += 1
+        self._sweep_later()
+        try:
+            await self._run_flow(call, route, language)
+        except HungUp:
+            pass  # the caller may leave at any moment: there is nobody left to tell
+        except Exception:
+            self.statistics.failed += 1
+            _log.exception("call failed", call_id=call.info.call_id)
+            call.refuse(500)
+        finally:
+            self._calls.discard(call)
+            self.statistics.active -= 1
+            await call.hang_up()
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None and self._calls and self._rtp_timeout_ms > 0:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Hang up calls whose phone has gone: no packet for a long time, and not on hold."""
+        self._sweeping = None
+        for call in self._calls:
+            if call.connected and not call.held and call.leg.statistics().silent_for_ms > self._rtp_timeout_ms:
+                self.statistics.silent += 1
+                _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
+                ending = asyncio.get_running_loop().create_task(call.hang_up())
+                self._endings.add(ending)
+                ending.add_done_callback(self._endings.discard)
+        self._sweep_later()
+
+
+def _info(session: Session, account: Account) -> CallerInfo:
+    device = session.device
+    return CallerInfo(
+        call_id=session.call_id,
+        account_id=account.account_id,
+        caller_id_name=session.from_name,
+        caller_id_number=session.from_number,
+        device_id=device.device_id if device else None,
+        owner_id=device.owner_id if device else None,
+        inbound=session.inbound,
+    )

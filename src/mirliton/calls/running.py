@@ -1,0 +1,168 @@
+"""One running room: carries out what the domain's room decides, on the media engine and the calls."""
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+from mirliton.calls.call import Call
+from mirliton.calls.ports import Playable, SoundLibrary
+from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
+from mirliton.conference import effects
+from mirliton.conference.member import Member
+from mirliton.conference.room import Refusal, Room
+from mirliton.conference.settings import CallerSettings
+from mirliton.media.types import Mix
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class RunningRoom:
+    """The only writer of its `Room`: every change goes through `act`, and its effects follow at once, in order."""
+
+    def __init__(
+        self,
+        room: Room,
+        mix: Mix,
+        *,
+        sounds: SoundLibrary,
+        sound_statistics: SoundStatistics,
+        publish: Callable[[effects.Publish], None],
+        on_destroyed: Callable[["RunningRoom"], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self.room = room
+        self.mix = mix
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, Call] = {}
+        self._leaving: dict[int, Call] = {}
+        self._queue = SoundQueue(sounds, room.settings.account_id, sound_statistics)
+        self._music = SoundQueue(sounds, room.settings.account_id, sound_statistics)
+        self._publish = publish
+        self._on_destroyed = on_destroyed
+        self._spawn = spawn
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+
+    def act(self, order: Callable[[Room, float], _T]) -> _T:
+        """Give the room an order and carry out what follows."""
+        outcome = order(self.room, self._loop.time())
+        self._drain()
+        return outcome
+
+    def join(self, call: Call, caller: CallerSettings) -> Member | Refusal:
+        """Let a call in, or hear why not."""
+        member = self.room.join(call.info, caller, self._loop.time())
+        if isinstance(member, Member):
+            self._bind(call, member.member_id)
+        self._drain()
+        return member
+
+    def current_energy(self, member_id: int) -> int:
+        """The smoothed score of a member (semantics 3.2)."""
+        call = self._calls.get(member_id)
+        return call.leg.statistics().energy if call else 0
+
+    def participants(self) -> list[dict[str, Any]]:
+        """Participant objects of semantics 6.5 in the order of joining."""
+        now = self._loop.time()
+        return [self.room.participant(member, now, self.current_energy(member.member_id)) for member in self.room]
+
+    def _bind(self, call: Call, member_id: int) -> None:
+        self._calls[member_id] = call
+        call.forget_typed()
+        call.on_digit = lambda digit: self.act(lambda room, now: room.digit(member_id, digit, now))
+        call.on_gone = lambda: self.act(lambda room, now: room.leave(member_id, now))
+        call.leg.on_talking = lambda on: self.act(lambda room, now: room.sound_from(member_id, on, now))
+
+    def _drain(self) -> None:
+        """Carry effects out in order; orders that come meanwhile add to the end."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while waiting := self.room.drain():
+                for effect in waiting:
+                    self._apply(effect)
+        finally:
+            self._draining = False
+        self._set_timer()
+
+    def _apply(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.AddMember(member_id, muted, deaf, isolated):
+                self._calls[member_id].leg.join(self.mix, muted=muted, deaf=deaf, isolated=isolated)
+            case effects.SetMember(member_id):
+                self._set(member_id, effect)
+            case effects.RemoveMember(member_id):
+                self._remove(member_id)
+            case effects.HangUp(member_id):
+                if call := self._leaving.pop(member_id, None):
+                    self._spawn(call.hang_up())
+            case effects.PlayToMember(member_id, sounds, language):
+                if call := self._calls.get(member_id):
+                    call.play(sounds, language)
+            case effects.PlayToRoom(sound, language):
+                self._queue.put(sound, language, self._play)
+            case effects.StartLoop(sound, language):
+                self._music.put(sound, language, self._loop_music)
+            case effects.StopLoop():
+                self._music.clear()
+                self.mix.loop(None)
+            case effects.Publish():
+                self._publish(effect)
+            case effects.Destroy():
+                self._destroy()
+
+    def _set(self, member_id: int, change: effects.SetMember) -> None:
+        if call := self._calls.get(member_id):
+            call.leg.set(
+                muted=change.muted,
+                deaf=change.deaf,
+                isolated=change.isolated,
+                energy_level=change.energy_level,
+                input_level=change.input_level,
+                output_level=change.output_level,
+            )
+
+    def _remove(self, member_id: int) -> None:
+        """The call may go on outside the room, but nothing of the room reaches it any more."""
+        if call := self._calls.pop(member_id, None):
+            call.on_digit = call.on_gone = call.leg.on_talking = None
+            call.leg.leave()
+            if not call.ended:
+                self._leaving[member_id] = call
+
+    def _play(self, sound: Playable | None) -> None:
+        seconds = 0.0
+        if sound is not None:
+            self.mix.play(sound.clip, loops=times(sound), gain=sound.gain)
+            seconds = sound.clip.seconds * times(sound)
+        self.act(lambda room, now: room.sound_queued(seconds, now))
+
+    def _loop_music(self, sound: Playable | None) -> None:
+        if sound is not None:
+            self.mix.loop(sound.clip, gain=sound.gain)
+        else:
+            self.act(lambda room, now: room.music_failed(now))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.room.next_deadline
+        if deadline is not None and math.isfinite(deadline):
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.act(lambda room, now: room.tick(now))
+
+    def _destroy(self) -> None:
+        self._queue.close()
+        self._music.close()
+        self.mix.close()
+        self._on_destroyed(self)

@@ -1,0 +1,334 @@
+"""Calls in rooms, from the INVITE to the end, on a fake engine in virtual time."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mirliton.api.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom
+from mirliton.callflow import flow_runner
+from mirliton.calls.inbound import InboundCalls
+from mirliton.calls.rooms import Rooms
+
+from .fakes import FakeData, FakeEngine, FakeLeg, FakeSession, FakeSounds
+
+pytestmark = pytest.mark.looptime
+
+ID = "c" * 32
+QUIET: dict[str, Any] = {
+    "id": ID,
+    "name": "sales",
+    "play_welcome": False,
+    "profile": {
+        "member-enter-sound": "",
+        "enter-sound": "enter",
+        "exit-sound": "exit",
+        "alone-sound": "alone",
+        "moh-sound": "music",
+    },
+}
+FLOWS = {
+    "3000": {"module": "conference", "data": {"id": ID}},
+    "3001": {"module": "conference", "data": {"id": ID, "moderator": True}},
+    "3002": {"module": "conference", "data": {}},
+}
+
+
+class House:
+    """A server without sockets."""
+
+    def __init__(self, engine: FakeEngine | None = None, max_rooms: int = 10, **conference: Any) -> None:
+        profile = {**QUIET["profile"], **conference.pop("profile", {})}
+        data = FakeData({**QUIET, **conference, "profile": profile, "conference_numbers": ["55"]}, flows=FLOWS)
+        self.engine = engine or FakeEngine()
+        self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=max_rooms)
+        self.calls = InboundCalls(
+            self.engine, FakeSounds(), data, flow_runner(data, self.rooms), media_address="127.0.0.1"
+        )
+        self.events = self.rooms.events.subscribe()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.legs: dict[str, FakeLeg] = {}
+
+    async def ring(self, call_id: str, user: str = "3000", **session: Any) -> FakeSession:
+        """Call in, and let the dialogue go as far as it does without time passing."""
+        caller = FakeSession(call_id, user, **session)
+        before = set(self.engine.legs)
+        self.tasks.append(asyncio.get_running_loop().create_task(self.calls(caller)))
+        await asyncio.sleep(0.01)
+        for leg in self.engine.legs - before:
+            self.legs[call_id] = leg
+        return caller
+
+    def press(self, call_id: str, digits: str) -> None:
+        for digit in digits:
+            on_digit = self.legs[call_id].on_digit
+            assert on_digit is not None
+            on_digit(digit)
+
+    async def heard_events(self) -> list[str]:
+        names = []
+        while True:
+            try:
+                names.append((await asyncio.wait_for(self.events.get(), 0.01))["event"])
+            except TimeoutError:
+                return names
+
+    async def nothing_is_left(self) -> None:
+        await asyncio.wait(self.tasks)
+        assert all(task.exception() is None for task in self.tasks)
+        assert len(self.rooms) == 0
+        assert not self.engine.legs
+        assert not self.engine.open_mixes
+        assert self.calls.statistics.active == 0
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not others
+
+    def mix_log(self) -> list[tuple[str, Any]]:
+        return self.engine.mixes[0].log
+
+
+async def test_two_callers_meet_and_leave_and_nothing_is_left() -> None:
+    house = House()
+    first = await house.ring("a")
+    assert house.mix_log() == [("play", "alone")]
+    await asyncio.sleep(1.5)
+    assert house.mix_log() == [("play", "alone"), ("loop", "music")]
+    second = await house.ring("b", "3001")
+    assert house.mix_log()[2:] == [("loop", None), ("play", "enter")]
+    assert house.legs["a"].mix is house.legs["b"].mix is house.engine.mixes[0]
+    assert [shown["call_id"] for shown in house.rooms.participants("acc", ID)] == ["a", "b"]
+    second.end()
+    await asyncio.sleep(0.01)
+    assert house.mix_log()[4:] == [("play", "exit"), ("play", "alone")]
+    first.end()
+    await house.nothing_is_left()
+    assert await house.heard_events() == [
+        "conference-create",
+        "add-member",
+        "add-member",
+        "del-member",
+        "del-member",
+        "conference-destroy",
+    ]
+
+
+async def test_rooms_are_no_faster_than_the_engine() -> None:
+    house = House()
+    await house.ring("a")
+    assert house.engine.mixes[0].rate == 16000
+
+
+async def test_digits_in_the_room_are_controls() -> None:
+    house = House()
+    await house.ring("a")
+    house.press("a", "*1")
+    await asyncio.sleep(0.01)
+    assert house.legs["a"].settings["muted"]
+    assert house.legs["a"].heard == ["conf-muted"]
+    house.press("a", "#")
+    await house.nothing_is_left()
+
+
+async def test_the_number_is_asked_for_and_wrong_ones_end_the_call() -> None:
+    house = House()
+    caller = await house.ring("a", "3002")
+    house.press("a", "55#")
+    await asyncio.sleep(0.01)
+    assert house.rooms.members == 1
+    caller.end()
+    await house.ring("b", "3002")
+    house.press("b", "1#2#3#")
+    await house.nothing_is_left()
+    assert house.rooms.statistics.joined == 1
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.005, 0.5, 1.5, 3.0, 20.0])
+async def test_hanging_up_at_any_moment_leaves_nothing_behind(moment: float) -> None:
+    house = House(play_welcome=True, member={"pins": ["1"]}, profile={"alone-sound": "slow-alone"})
+    caller = FakeSession("a")
+    house.tasks.append(asyncio.get_running_loop().create_task(house.calls(caller)))
+    await asyncio.sleep(moment)
+    caller.end()
+    await house.nothing_is_left()
+
+
+async def test_the_server_going_down_ends_calls_and_rooms() -> None:
+    house = House()
+    callers = [await house.ring("a"), await house.ring("b")]
+    await house.calls.close()
+    await house.nothing_is_left()
+    assert all(caller.hang_ups for caller in callers)
+
+
+async def test_unknown_numbers_get_404() -> None:
+    house = House()
+    caller = await house.ring("a", "9999")
+    assert [code for code, _ in caller.rejections] == [404]
+    assert house.calls.statistics.unknown_number == 1
+    await house.nothing_is_left()
+
+
+async def test_a_full_engine_gets_503_and_says_when_to_come_back() -> None:
+    house = House(FakeEngine(max_legs=1))
+    first = await house.ring("a")
+    caller = await house.ring("b")
+    assert caller.rejections == [(503, {"Retry-After": "5"})]
+    first.end()
+    await house.nothing_is_left()
+
+
+async def test_unusable_media_get_488() -> None:
+    house = House()
+    caller = await house.ring("a", sdp=b"junk")
+    assert [code for code, _ in caller.rejections] == [488]
+    await house.nothing_is_left()
+
+
+@pytest.mark.parametrize("house_keys", [{"max_rooms": 0}, {"engine": FakeEngine(max_mixes=0)}])
+async def test_no_room_for_a_room_is_said_and_the_call_ends(house_keys: dict[str, Any]) -> None:
+    house = House(**house_keys)
+    await house.ring("a")
+    assert house.legs["a"].heard == ["conf-max_participants"]
+    assert house.rooms.statistics.refused["no_room"] == 1
+    await house.nothing_is_left()
+
+
+async def test_a_phone_that_has_gone_silent_is_hung_up_but_not_on_hold() -> None:
+    house = House()
+    gone, held = await house.ring("a"), await house.ring("b")
+    house.legs["a"].silent_for_ms = house.legs["b"].silent_for_ms = 61_000
+    assert held.on_media_change is not None
+    held.on_media_change(held.offer.replace(b"sendrecv", b"inactive") if held.offer else None)
+    await asyncio.sleep(11)
+    assert gone.over == "hung up here"
+    assert held.over is None
+    held.end()
+    await house.nothing_is_left()
+
+
+async def test_room_sounds_keep_their_order_though_one_is_slow_to_find() -> None:
+    house = House(profile={"alone-sound": "slow-alone"})
+    await house.ring("a")
+    await house.ring("b")
+    await asyncio.sleep(2)
+    assert house.mix_log() == [("play", "slow-alone"), ("play", "enter")]
+
+
+async def test_music_that_is_not_there_is_tried_again_and_does_no_harm() -> None:
+    house = House(profile={"moh-sound": "no-music"})
+    caller = await house.ring("a")
+    await asyncio.sleep(8)
+    assert house.mix_log() == [("play", "alone")]
+    assert house.rooms.sound_statistics.not_found == 4
+    caller.end()
+    await house.nothing_is_left()
+
+
+async def test_music_that_is_found_too_late_is_not_played() -> None:
+    house = House(profile={"moh-sound": "slow-music"})
+    await house.ring("a")
+    await asyncio.sleep(1.5)
+    await house.ring("b")
+    await asyncio.sleep(3)
+    assert ("loop", "slow-music") not in house.mix_log()
+
+
+async def test_the_rest_view_of_a_room() -> None:
+    house = House()
+    live: LiveRooms = house.rooms
+    assert live.snapshot("acc", ID) is None
+    assert live.participants("acc", ID) == []
+    await house.ring("a")
+    await house.ring("b", "3001")
+    await asyncio.sleep(3)
+    shown = live.snapshot("acc", ID)
+    assert shown is not None
+    assert (shown["members"], shown["moderators"], shown["duration"]) == (1, 1, 3)
+    assert (shown["is_locked"], shown["focus"]) == (False, "node-1")
+    assert shown["participants"][0]["current_energy"] == 42
+
+
+async def test_commands_on_a_room() -> None:
+    house = House()
+    with pytest.raises(NoSuchRoom):
+        await house.rooms.command_room("acc", ID, "lock", {})
+    await house.ring("a")
+    await house.rooms.command_room("acc", ID, "lock", {})
+    late = await house.ring("b")
+    assert house.legs["b"].heard == ["conf-locked"]
+    await asyncio.sleep(2)
+    assert late.over == "hung up here"
+    await house.rooms.command_room("acc", ID, "unlock", {})
+    await house.rooms.command_room("acc", ID, "play", {"media_id": "jingle"})
+    await asyncio.sleep(0.01)
+    assert house.mix_log()[-1] == ("play", "jingle")
+    assert house.engine.settlings == 3
+    for data in ({"media_id": "no-such"}, {}, {"media_id": 5}):
+        with pytest.raises(BadMedia):
+            await house.rooms.command_room("acc", ID, "play", data)
+    with pytest.raises(ValueError, match="dance"):
+        await house.rooms.command_room("acc", ID, "dance", {})
+
+
+async def test_commands_on_one_participant() -> None:
+    house = House()
+    caller = await house.ring("a", "3001")
+    [shown] = house.rooms.participants("acc", ID)
+    key = shown["participant_id"]
+    for action, setting in [("mute", {"muted": True}), ("unmute", {"muted": False}), ("deaf", {"deaf": True})]:
+        await house.rooms.command_participants("acc", ID, key, action, {})
+        assert house.legs["a"].settings.items() >= setting.items()
+    await house.rooms.command_participants("acc", ID, key, "play", {"media_id": "psst"})
+    await asyncio.sleep(0.01)
+    assert house.legs["a"].heard == ["conf-muted", "conf-unmuted", "conf-deaf", "psst"]
+    with pytest.raises(NoSuchParticipant):
+        await house.rooms.command_participants("acc", ID, 999, "mute", {})
+    with pytest.raises(ValueError, match="dance"):
+        await house.rooms.command_participants("acc", ID, key, "dance", {})
+    await house.rooms.command_participants("acc", ID, key, "kick", {})
+    assert caller.hang_ups >= 1
+    assert house.rooms.participants("acc", ID) == []
+    await house.nothing_is_left()
+
+
+async def test_commands_on_many_spare_moderators_but_kick_takes_all() -> None:
+    house = House()
+    await house.ring("a")
+    await house.ring("b", "3001")
+    await house.rooms.command_participants("acc", ID, None, "mute", {})
+    await house.rooms.command_participants("acc", ID, None, "mute", {})
+    assert house.legs["a"].settings["muted"]
+    assert not house.legs["b"].settings["muted"]
+    assert (await house.heard_events()).count("mute-member") == 1
+    with pytest.raises(ValueError, match="dance"):
+        await house.rooms.command_participants("acc", ID, None, "dance", {})
+    await house.rooms.command_participants("acc", ID, None, "kick", {})
+    await house.nothing_is_left()
+
+
+async def test_talking_is_reported() -> None:
+    house = House()
+    await house.ring("a")
+    on_talking = house.legs["a"].on_talking
+    assert on_talking is not None
+    on_talking(True)
+    on_talking(False)
+    assert (await house.heard_events())[-2:] == ["start-talking", "stop-talking"]
+
+
+async def test_a_slow_subscriber_loses_its_oldest_events_and_can_tell() -> None:
+    house = House()
+    slow = house.rooms.events.subscribe(limit=1)
+    await house.ring("a")
+    assert slow.lost == 1
+    assert (await slow.get())["event"] == "add-member"
+    slow.close()
+    slow.close()
+
+
+async def test_rooms_can_be_closed_one_and_all() -> None:
+    house = House()
+    await house.ring("a")
+    await house.ring("b")
+    await house.rooms.close()
+    await house.nothing_is_left()
