@@ -79,6 +79,15 @@ async def test_a_late_offer_connects_with_the_ack_and_prompts_wait_for_it() -> N
     assert line.leg.heard == ["hello"]
 
 
+async def test_nobody_enters_a_room_before_media_flow() -> None:
+    line = Line(sdp=None)
+    await line.call.answer()
+    assert line.session.on_media_answer is not None
+    asyncio.get_running_loop().call_later(0.3, line.session.on_media_answer, offer())
+    await line.call.play_to_end([], "en-us")
+    assert now() == pytest.approx(0.3)
+
+
 async def test_a_late_answer_that_fits_nothing_ends_the_call() -> None:
     line = Line(sdp=None)
     await line.call.answer()
@@ -259,5 +268,6 @@ async def test_a_flood_of_sounds_and_digits_is_bounded() -> None:
     line = await answered()
     line.call.play(["slow-x"] * 500, "en-us")
     assert line.statistics.dropped == 500 - 64
+    await asyncio.sleep(1000)
     line.type("1" * 500)
     assert await line.call.collect([], "en-us", **ENTRY) == "1" * 16

@@ -10,7 +10,7 @@ from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.rooms import Rooms
 
-from .fakes import FakeData, FakeEngine, FakeLeg, FakeSession, FakeSounds
+from .fakes import FakeData, FakeEngine, FakeLeg, FakeSession, FakeSounds, offer
 
 pytestmark = pytest.mark.looptime
 
@@ -181,6 +181,7 @@ async def test_unusable_media_get_488() -> None:
     house = House()
     caller = await house.ring("a", sdp=b"junk")
     assert [code for code, _ in caller.rejections] == [488]
+    assert house.calls.statistics.not_acceptable == 1
     await house.nothing_is_left()
 
 
@@ -304,6 +305,37 @@ async def test_commands_on_many_spare_moderators_but_kick_takes_all() -> None:
         await house.rooms.command_participants("acc", ID, None, "dance", {})
     await house.rooms.command_participants("acc", ID, None, "kick", {})
     await house.nothing_is_left()
+
+
+async def test_a_call_on_hold_cannot_be_muted_by_digits() -> None:
+    house = House()
+    caller = await house.ring("a")
+    assert caller.on_media_change is not None
+    caller.on_media_change(offer("inactive"))
+    house.press("a", "*1")
+    assert not house.legs["a"].settings["muted"]
+    assert house.legs["a"].settings["held"]
+
+
+async def test_a_flood_of_sounds_for_a_room_is_bounded() -> None:
+    house = House()
+    await house.ring("a")
+    for _ in range(40):
+        await house.rooms.command_room("acc", ID, "play", {"media_id": "long/100"})
+        await asyncio.sleep(0.01)
+    assert len(house.mix_log()) <= 1 + 10
+    assert house.rooms.sound_statistics.dropped >= 30
+
+
+async def test_a_broken_effect_does_not_stop_the_ones_behind_it() -> None:
+    house = House()
+    caller = await house.ring("a")
+    house.engine.mixes[0].loop = None  # type: ignore[method-assign, assignment]
+    await asyncio.sleep(2)
+    house.press("a", "#")
+    await asyncio.sleep(0.01)
+    assert caller.over is not None
+    assert house.rooms.sound_statistics.failed >= 1
 
 
 async def test_talking_is_reported() -> None:

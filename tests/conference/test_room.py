@@ -351,6 +351,21 @@ def test_members_wait_isolated_with_music_until_the_first_moderator() -> None:
     assert AddMember(late, muted=False, deaf=False, isolated=False) in drive.take()
 
 
+def test_mute_controls_do_nothing_on_hold_but_deaf_ones_do() -> None:
+    drive = Driver()
+    member = drive.join()
+    drive.room.sound_from(member, True, drive.now)
+    drive.take()
+    drive.room.set_held(member, True, drive.now)
+    drive.room.set_held(member, True, drive.now)
+    assert events(drive.take()) == ["stop-talking", "hold-member"]
+    assert drive.press(member, "*1") == []
+    assert events(drive.press(member, "*4")) == ["deaf-member"]
+    drive.room.set_held(member, False, drive.now)
+    drive.room.sound_from(member, True, drive.now)
+    assert events(drive.take()) == ["unhold-member", "start-talking"]
+
+
 def test_talking_events_are_always_paired() -> None:
     drive = Driver()
     member = drive.join()
@@ -407,6 +422,7 @@ def test_ending_hangs_everybody_up() -> None:
     effects = drive.take()
     assert {effect.member_id for effect in effects if isinstance(effect, HangUp)} == members
     assert events(effects).count("conference-destroy") == 1
+    assert room_sounds(effects) == []
     drive.room.end(drive.now)
     assert drive.take() == []
 

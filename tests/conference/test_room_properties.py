@@ -133,6 +133,11 @@ class RoomMachine(RuleBasedStateMachine):
         self.room.set_muted(key, on, self.now)
         self.consume()
 
+    @rule(key=members, on=st.booleans())
+    def hold(self, key: int, on: bool) -> None:
+        self.room.set_held(key, on, self.now)
+        self.consume()
+
     @rule(on=st.booleans())
     def lock(self, on: bool) -> None:
         self.room.set_locked(on, self.now)

@@ -9,7 +9,7 @@ import structlog
 from mirliton.calls.digits import DigitEntry, DigitSources
 from mirliton.calls.negotiation import Negotiation, NotAcceptable
 from mirliton.calls.ports import Playable, SoundLibrary
-from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
+from mirliton.calls.sound_queue import MAX_WAITING, SoundQueue, SoundStatistics, times
 from mirliton.conference.ports import CallerInfo, HungUp, Sound
 from mirliton.media.types import Leg, MediaAgreement, PlayDone
 from mirliton.sip.types import Session, SessionEnded
@@ -36,11 +36,15 @@ class Call:
         self.leg = leg
         self.on_digit: Callable[[str], None] | None = None  # set while in a room; else digits are kept for entries
         self.on_gone: Callable[[], None] | None = None  # just before the leg is closed
+        self.on_hold: Callable[[bool], None] | None = None  # set while in a room
         self.held = False
+        self.expects_sound = False  # connected, and the other side means to send
+        self.refused_with: int | None = None
         self._info = info
         self._session = session
         self._negotiation = Negotiation(local_address, leg.local_port, session.remote_address[0])
         self._loop = asyncio.get_running_loop()
+        self._sound_statistics = sound_statistics
         self._queue = SoundQueue(sounds, info.account_id, sound_statistics)
         self._digits = DigitSources()
         self._typed: deque[str] = deque(maxlen=MAX_TYPED)
@@ -68,11 +72,6 @@ class Call:
         """Whether the call is over."""
         return self._ended is not None
 
-    @property
-    def connected(self) -> bool:
-        """Whether sound can be exchanged."""
-        return self._connected and not self.ended
-
     # The caller's dialogue
 
     async def answer(self) -> None:
@@ -97,6 +96,7 @@ class Call:
     def refuse(self, code: int, reason: str | None = None) -> None:
         """A final SIP answer to a call that was not answered."""
         if not self._answered and not self.ended:
+            self.refused_with = code
             self._session.reject(code, reason)
             self._end(f"refused with {code}")
 
@@ -106,12 +106,12 @@ class Call:
             self._queue.put(sound, language, self._found)
 
     async def play_to_end(self, sounds: Sequence[Sound], language: str) -> None:
-        """Queue sounds and wait for silence; keys do not cut these short."""
+        """Queue sounds and wait until media flow and all is silent; keys do not cut these short."""
         self._check()
         self._barge_in = False
         try:
             self.play(sounds, language)
-            while not self._quiet:
+            while not (self._quiet and self._connected):
                 await self._next()
         finally:
             self._barge_in = True
@@ -180,7 +180,9 @@ class Call:
 
     def _found(self, sound: Playable | None) -> None:
         if sound is not None and not self.ended:
-            if self._connected:
+            if len(self._playing) + len(self._waiting_for_media) >= MAX_WAITING:
+                self._sound_statistics.dropped += 1
+            elif self._connected:
                 self._playing.add(self.leg.play(sound.clip, loops=times(sound), gain=sound.gain))
             else:
                 self._waiting_for_media.append((sound, times(sound)))
@@ -248,7 +250,11 @@ class Call:
         if held != self.held:
             self.held = held
             self.leg.set(held=held)
+            if self.on_hold is not None:
+                self.on_hold(held)
+        self.expects_sound = agreement.receive and not held
         self._connected = True
+        self._tell()
         waiting, self._waiting_for_media = self._waiting_for_media, []
         for sound, loops in waiting:
             self._playing.add(self.leg.play(sound.clip, loops=loops, gain=sound.gain))
@@ -261,7 +267,7 @@ class Call:
         self._ended = reason
         self._queue.close()
         self._waiting_for_media.clear()
-        gone, self.on_gone, self.on_digit = self.on_gone, None, None
+        gone, self.on_gone, self.on_digit, self.on_hold = self.on_gone, None, None, None
         try:
             if gone is not None:
                 gone()

@@ -31,6 +31,7 @@ class CallStatistics:
     active: int = 0
     unknown_number: int = 0
     media_full: int = 0
+    not_acceptable: int = 0
     silent: int = 0
     failed: int = 0
 
@@ -122,6 +123,7 @@ class InboundCalls:
         finally:
             self._calls.discard(call)
             self.statistics.active -= 1
+            self.statistics.not_acceptable += call.refused_with == 488
             await call.hang_up()
 
     def _sweep_later(self) -> None:
@@ -132,7 +134,7 @@ class InboundCalls:
         """Hang up calls whose phone has gone: no packet for a long time, and not on hold."""
         self._sweeping = None
         for call in self._calls:
-            if call.connected and not call.held and call.leg.statistics().silent_for_ms > self._rtp_timeout_ms:
+            if call.expects_sound and not call.ended and call.leg.statistics().silent_for_ms > self._rtp_timeout_ms:
                 self.statistics.silent += 1
                 _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
                 ending = asyncio.get_running_loop().create_task(call.hang_up())

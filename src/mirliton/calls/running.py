@@ -19,6 +19,8 @@ from mirliton.media.types import Mix
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
+MAX_QUEUED_SECONDS = 900.0
+
 
 class RunningRoom:
     """The only writer of its `Room`: every change goes through `act`, and its effects follow at once, in order."""
@@ -41,6 +43,7 @@ class RunningRoom:
         self._leaving: dict[int, Call] = {}
         self._queue = SoundQueue(sounds, room.settings.account_id, sound_statistics)
         self._music = SoundQueue(sounds, room.settings.account_id, sound_statistics)
+        self._sound_statistics = sound_statistics
         self._publish = publish
         self._on_destroyed = on_destroyed
         self._spawn = spawn
@@ -74,6 +77,7 @@ class RunningRoom:
     def _bind(self, call: Call, member_id: int) -> None:
         self._calls[member_id] = call
         call.forget_typed()
+        call.on_hold = lambda held: self.act(lambda room, now: room.set_held(member_id, held, now))
         call.on_digit = lambda digit: self.act(lambda room, now: room.digit(member_id, digit, now))
         call.on_gone = lambda: self.act(lambda room, now: room.leave(member_id, now))
         call.leg.on_talking = lambda on: self.act(lambda room, now: room.sound_from(member_id, on, now))
@@ -86,10 +90,18 @@ class RunningRoom:
         try:
             while waiting := self.room.drain():
                 for effect in waiting:
-                    self._apply(effect)
+                    self._apply_guarded(effect)
         finally:
             self._draining = False
         self._set_timer()
+
+    def _apply_guarded(self, effect: effects.Effect) -> None:
+        try:
+            self._apply(effect)
+        except Exception:
+            # What follows must still be done: a hang-up behind a broken effect would leave a call for ever.
+            self._sound_statistics.failed += 1
+            _log.exception("room effect failed", effect=type(effect).__name__, room=self.room.settings.conference_id)
 
     def _apply(self, effect: effects.Effect) -> None:
         match effect:
@@ -131,14 +143,16 @@ class RunningRoom:
     def _remove(self, member_id: int) -> None:
         """The call may go on outside the room, but nothing of the room reaches it any more."""
         if call := self._calls.pop(member_id, None):
-            call.on_digit = call.on_gone = call.leg.on_talking = None
+            call.on_digit = call.on_gone = call.on_hold = call.leg.on_talking = None
             call.leg.leave()
             if not call.ended:
                 self._leaving[member_id] = call
 
     def _play(self, sound: Playable | None) -> None:
         seconds = 0.0
-        if sound is not None:
+        if sound is not None and self.room.queued_seconds(self._loop.time()) > MAX_QUEUED_SECONDS:
+            self._sound_statistics.dropped += 1
+        elif sound is not None:
             self.mix.play(sound.clip, loops=times(sound), gain=sound.gain)
             seconds = sound.clip.seconds * times(sound)
         self.act(lambda room, now: room.sound_queued(seconds, now))

@@ -22,7 +22,7 @@ def run(room: "Room", member: "Member", binding: Binding, now: float) -> None:
 def _mute(wish: bool | None) -> Action:
     def act(room: "Room", member: "Member", _binding: Binding, now: float) -> None:
         muted = not member.muted if wish is None else wish
-        if muted == member.muted:
+        if muted == member.muted or member.held:
             return
         room.set_muted(member.member_id, muted, now)
         if not muted and member.deaf:
@@ -41,6 +41,8 @@ def _deaf(wish: bool | None) -> Action:
 
 
 def _deaf_mute(room: "Room", member: "Member", _binding: Binding, now: float) -> None:
+    if member.held:
+        return
     closing = not member.muted
     room.set_muted(member.member_id, closing, now)
     if member.deaf != closing:

@@ -23,6 +23,7 @@ class Member:
     muted: bool = False
     deaf: bool = False
     isolated: bool = False
+    held: bool = False
     makes_sound: bool = field(default=False)  # what the engine last said, muted or not
     talking: bool = False
     talking_since: float = 0.0

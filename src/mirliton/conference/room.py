@@ -167,11 +167,13 @@ class Room:
 
     def end(self, now: float) -> None:
         """Everybody out; nobody hears anything (semantics 3.6)."""
-        self._music.off = True
+        if self.ended:
+            return
+        self.ended = True
+        if not self._members:
+            self._destroy(now)
         for member_id in list(self._members):
             self.remove(member_id, now)
-        if not self.ended:
-            self._destroy(now)
 
     # What members and operators do
 
@@ -222,6 +224,16 @@ class Room:
         if not quiet:
             self._play_to(member_id, self.settings.deaf_sound if deaf else self.settings.undeaf_sound)
         self.publish("deaf-member" if deaf else "undeaf-member", member, now)
+
+    def set_held(self, member_id: int, held: bool, now: float) -> None:
+        """The phone put the call on hold, or took it back; while held, mute controls do nothing (semantics 3.7)."""
+        member = self._members.get(member_id)
+        if member is None or member.held == held:
+            return
+        if held:
+            self._stop_talking(member, now)
+        member.held = held
+        self.publish("hold-member" if held else "unhold-member", member, now)
 
     def set_energy(self, member_id: int, level: int, now: float) -> None:
         """A gate level of a member's own, 0..1800."""
@@ -283,6 +295,10 @@ class Room:
             self._outbox.append(PlayToMember(member_id, sounds, self.settings.language))
 
     # What the shell reports
+
+    def queued_seconds(self, now: float) -> float:
+        """How long the room's queue still plays."""
+        return max(self._music.quiet_at - now, 0.0)
 
     def sound_queued(self, seconds: float, now: float) -> None:
         """The answer to `PlayToRoom`: the sound's length, 0 when it could not be found."""
@@ -363,7 +379,7 @@ class Room:
         return self.settings.moderator_exit_sound if member.moderator else self.settings.exit_sound
 
     def _play(self, sound: Sound) -> None:
-        if sound:
+        if sound and not self.ended:
             self._music.pending += 1
             self._outbox.append(PlayToRoom(sound, self.settings.language))
 
@@ -385,7 +401,7 @@ class Room:
                 actions.run(self, member, binding, now)
 
     def _start_talking(self, member: Member, now: float) -> None:
-        if member.talking or member.muted:
+        if member.talking or member.muted or member.held:
             return
         member.talking, member.talking_since = True, now
         holder = self._members.get(self.floor) if self.floor is not None else None
