@@ -11,6 +11,8 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
+from mirliton.schemas import Errors
+
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 1 << 20
@@ -25,6 +27,18 @@ class BadPattern(ValueError):
 def check_pattern(pattern: str) -> None:
     """Raises `BadPattern`."""
     _compiled(pattern)
+
+
+def pattern_errors(expressions: Sequence[str]) -> Errors:
+    """What is wrong with a valid callflow's `patterns`, by path as in validation (semantics 6.4)."""
+    errors: Errors = {}
+    for place, expression in enumerate(expressions):
+        try:
+            check_pattern(expression)
+        except BadPattern as refusal:
+            message = f"cannot be used as an expression ({refusal}): use RE2 syntax without back references"
+            errors[f"patterns.{place}"] = {"invalid": {"message": message, "value": expression}}
+    return errors
 
 
 def match(pattern: str, number: str) -> tuple[str, ...] | None:
