@@ -251,11 +251,8 @@ class FakeData:
         self._conferences = conferences
         self._flows = flows or {}
 
-    async def account_by_realm(self, realm: str) -> Account | None:
-        return Account("acc", realm) if realm == "mirliton.local" else None
-
-    async def default_account(self) -> Account | None:
-        return Account("default", "mirliton.local")
+    async def account_for(self, domain: str) -> Account | None:
+        return Account("acc", domain) if domain == "mirliton.local" else None
 
     async def callflow_for(self, account_id: str, number: str) -> Route | None:
         flow = self._flows.get(number)

@@ -39,7 +39,9 @@ class House:
 
     def __init__(self, engine: FakeEngine | None = None, max_rooms: int = 10, **conference: Any) -> None:
         profile = {**QUIET["profile"], **conference.pop("profile", {})}
-        data = FakeData({**QUIET, **conference, "profile": profile, "conference_numbers": ["55"]}, flows=FLOWS)
+        self.data = data = FakeData(
+            {**QUIET, **conference, "profile": profile, "conference_numbers": ["55"]}, flows=FLOWS
+        )
         self.engine = engine or FakeEngine()
         self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=max_rooms)
         self.calls = InboundCalls(
@@ -165,6 +167,23 @@ async def test_unknown_numbers_get_404() -> None:
     caller = await house.ring("a", "9999")
     assert [code for code, _ in caller.rejections] == [404]
     assert house.calls.statistics.unknown_number == 1
+    await house.nothing_is_left()
+
+
+async def test_unknown_domains_get_404() -> None:
+    house = House()
+    caller = FakeSession("a")
+    caller.request_host = "elsewhere.example"
+    await house.calls(caller)
+    assert [code for code, _ in caller.rejections] == [404]
+
+
+async def test_a_store_that_fails_gets_500() -> None:
+    house = House()
+    house.data.callflow_for = None  # type: ignore[method-assign, assignment]
+    caller = await house.ring("a")
+    assert [code for code, _ in caller.rejections] == [500]
+    assert house.calls.statistics.failed == 1
     await house.nothing_is_left()
 
 

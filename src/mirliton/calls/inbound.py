@@ -102,7 +102,7 @@ class InboundCalls:
         await asyncio.gather(*(call.hang_up() for call in list(self._calls)))
 
     async def _route(self, session: Session) -> tuple[Account, Route] | None:
-        account = await self._data.account_by_realm(session.request_host.lower()) or await self._data.default_account()
+        account = await self._data.account_for(session.request_host.lower())
         if account is None:
             return None
         route = await self._data.callflow_for(account.account_id, session.request_user)

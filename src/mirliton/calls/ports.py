@@ -54,11 +54,8 @@ class Route:
 class CallData(Documents, Protocol):
     """Where calls are sent to. Conferences and their configuration: see `conference.entry.Documents`."""
 
-    async def account_by_realm(self, realm: str) -> Account | None:
-        """The enabled account with this SIP domain."""
-
-    async def default_account(self) -> Account | None:
-        """The account of calls to any other domain."""
+    async def account_for(self, domain: str) -> Account | None:
+        """The account with this SIP domain, else the default one; None when it may not be called."""
 
     async def callflow_for(self, account_id: str, number: str) -> Route | None:
         """The callflow of a number, else of a pattern that matches, else `no_match`."""
