@@ -216,12 +216,15 @@ async def test_no_room_for_a_room_is_said_and_the_call_ends(house_keys: dict[str
 async def test_a_phone_that_has_gone_silent_is_hung_up_but_not_on_hold() -> None:
     house = House()
     gone, held = await house.ring("a"), await house.ring("b")
-    house.legs["a"].silent_for_ms = house.legs["b"].silent_for_ms = 61_000
     assert held.on_media_change is not None
-    held.on_media_change(held.offer.replace(b"sendrecv", b"inactive") if held.offer else None)
-    await asyncio.sleep(11)
+    held.on_media_change(offer("inactive"))
+    house.legs["a"].silent_for_ms = house.legs["b"].silent_for_ms = 90_000
+    await asyncio.sleep(70)
     assert gone.over == "hung up here"
     assert held.over is None
+    held.on_media_change(offer("sendrecv"))
+    await asyncio.sleep(50)
+    assert held.over is None, "a phone that has just come back has its time to send"
     held.end()
     await house.nothing_is_left()
 

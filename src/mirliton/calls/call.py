@@ -38,7 +38,7 @@ class Call:
         self.on_gone: Callable[[], None] | None = None  # just before the leg is closed
         self.on_hold: Callable[[bool], None] | None = None  # set while in a room
         self.held = False
-        self.expects_sound = False  # connected, and the other side means to send
+        self._sound_expected_since: float | None = None
         self.refused_with: int | None = None
         self._info = info
         self._session = session
@@ -71,6 +71,14 @@ class Call:
     def ended(self) -> bool:
         """Whether the call is over."""
         return self._ended is not None
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long no packet has come although the other side means to send; 0 on hold and before media flow."""
+        since = self._sound_expected_since
+        if since is None or self.ended:
+            return 0.0
+        return min(self._loop.time() - since, self.leg.statistics().silent_for_ms / 1000)
 
     # The caller's dialogue
 
@@ -252,7 +260,11 @@ class Call:
             self.leg.set(held=held)
             if self.on_hold is not None:
                 self.on_hold(held)
-        self.expects_sound = agreement.receive and not held
+        expected = agreement.receive and not held
+        if not expected:
+            self._sound_expected_since = None
+        elif self._sound_expected_since is None:
+            self._sound_expected_since = self._loop.time()
         self._connected = True
         self._tell()
         waiting, self._waiting_for_media = self._waiting_for_media, []

@@ -58,7 +58,7 @@ class InboundCalls:
         self._data = data
         self._run_flow = run_flow
         self._media_address = media_address
-        self._rtp_timeout_ms = rtp_timeout_seconds * 1000
+        self._rtp_timeout = rtp_timeout_seconds
         self._retry_after = retry_after_seconds
         self._sound_statistics = sound_statistics or SoundStatistics()
         self._calls: set[Call] = set()
@@ -127,14 +127,14 @@ class InboundCalls:
             await call.hang_up()
 
     def _sweep_later(self) -> None:
-        if self._sweeping is None and self._calls and self._rtp_timeout_ms > 0:
+        if self._sweeping is None and self._calls and self._rtp_timeout > 0:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         """Hang up calls whose phone has gone: no packet for a long time, and not on hold."""
         self._sweeping = None
         for call in self._calls:
-            if call.expects_sound and not call.ended and call.leg.statistics().silent_for_ms > self._rtp_timeout_ms:
+            if call.silent_seconds > self._rtp_timeout:
                 self.statistics.silent += 1
                 _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
                 ending = asyncio.get_running_loop().create_task(call.hang_up())

@@ -61,6 +61,7 @@ class RunningRoom:
         member = self.room.join(call.info, caller, self._loop.time())
         if isinstance(member, Member):
             self._bind(call, member.member_id)
+            self.room.set_held(member.member_id, call.held, self._loop.time())
         self._drain()
         return member
 
