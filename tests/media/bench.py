@@ -11,6 +11,7 @@ from mirliton.media import messages as m
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ALAW_ENCODE, ULAW_DECODE, ULAW_ENCODE
 from mirliton.media.engine import Engine
+from mirliton.media.kernels import entry
 from mirliton.media.tables import LEG, Capacity, Counters, make_tables
 
 MS = 1_000_000
@@ -203,10 +204,5 @@ def level(samples: Samples, hertz: float, rate: int = 8000) -> float:
     return float(2 * abs(np.sum(samples * window * phase)) / window.sum())
 
 
-def _compiled_codec() -> tuple[Callable[..., None], Callable[..., None]]:
-    from numba import njit
-
-    return njit(g722.encode), njit(g722.decode)
-
-
-_encode_g722, _decode_g722 = _compiled_codec()
+_encode_g722: Callable[..., None] = entry(g722.encode)
+_decode_g722: Callable[..., None] = entry(g722.decode)

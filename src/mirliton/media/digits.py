@@ -7,7 +7,7 @@ and its end packets are absorbed, and a lost start is made good by any later pac
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.sources import push_event
 from mirliton.media.tables import DIGIT, Tables
 
@@ -21,7 +21,7 @@ _TWIST = 6.3  # 8 dB between the two tones
 
 
 @kernel
-def receive_event(t: Tables, leg: int, ts: int, payload: NDArray[np.uint8], at: int) -> None:
+def receive_event(t: Tables, leg: Int, ts: Int, payload: NDArray[np.uint8], at: Int) -> None:
     """One telephone-event packet; `ts` is the unwrapped RTP timestamp."""
     record = t.legs[leg]
     code = np.int64(payload[at])
@@ -47,7 +47,7 @@ def receive_event(t: Tables, leg: int, ts: int, payload: NDArray[np.uint8], at: 
 
 
 @kernel
-def _block_digit(state: NDArray[np.float32]) -> int:
+def _block_digit(state: NDArray[np.float32]) -> Int:
     """The event code of a finished block, or -1."""
     power = np.zeros(8, np.float32)
     for f in range(8):
@@ -72,7 +72,7 @@ def _block_digit(state: NDArray[np.float32]) -> int:
 
 
 @kernel
-def listen(t: Tables, leg: int, frame: NDArray[np.int16], samples: int, step: int) -> None:
+def listen(t: Tables, leg: Int, frame: NDArray[np.int16], samples: Int, step: Int) -> None:
     """Look for digits in what a leg says. `step` 2 reads every other sample of a 16 kHz leg."""
     record = t.legs[leg]
     state = t.lines[leg].tone_state
@@ -93,7 +93,7 @@ def listen(t: Tables, leg: int, frame: NDArray[np.int16], samples: int, step: in
 
 
 @kernel
-def _judge(t: Tables, leg: int, digit: int) -> None:
+def _judge(t: Tables, leg: Int, digit: Int) -> None:
     """Two equal blocks in a row are a digit; two without it are its end (Q.24: 40 ms on, 40 ms off)."""
     record = t.legs[leg]
     if digit >= 0 and digit == record.tone_candidate:

@@ -59,6 +59,7 @@ class Engine:
         self._t = tables
         self._now = now
         self._resume = resume
+        self._refused: list[m.SoundDone] = []
         self._free_plays = list(range(len(tables.plays) - 1, -1, -1))
         self._clear_legs()
         for lobby in range(LOBBIES):
@@ -104,6 +105,8 @@ class Engine:
     def events(self) -> Iterator[m.Event]:
         """What happened since the last call, in order."""
         t = self._t
+        yield from self._refused
+        self._refused.clear()
         count = int(t.counters[Counters.EVENTS])
         if not count:
             return
@@ -141,6 +144,8 @@ class Engine:
             key = source_key(record.socket, record.remote_ip, record.remote_port)
             set_remote(self._t, c.leg, record.remote_ip, record.remote_port)
             remember(self._t, key, c.leg)
+        elif c.waits and not record.latched:
+            start_waiting(self._t, c.leg)
         if fresh:
             self._link(c.leg, c.leg % LOBBIES)
 
@@ -328,6 +333,7 @@ class Engine:
         t = self._t
         owner = t.legs[c.leg] if c.leg >= 0 else t.mixes[c.mix]
         if owner.state == FREE:
+            self._refused.append(m.SoundDone(c.play_id, False))
             return
         if c.leg < 0 and owner.first < 0 and owner.queue_head < 0:
             self._catch_up_clock(c.mix)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.sources import push_event
 from mirliton.media.tables import TALKING, Tables
 
@@ -13,7 +13,7 @@ _MOST_SMOOTHED = 25000.0
 
 
 @kernel
-def amplify(t: Tables, leg: int, samples: int) -> int:
+def amplify(t: Tables, leg: Int, samples: Int) -> Int:
     """Apply the input gain to the frame, and return its score: the mean absolute sample value."""
     gain = t.legs[leg].input_gain
     total = np.int64(0)
@@ -29,7 +29,7 @@ def amplify(t: Tables, leg: int, samples: int) -> int:
 
 
 @kernel
-def _set_talking(t: Tables, leg: int, on: int) -> None:
+def _set_talking(t: Tables, leg: Int, on: Int) -> None:
     record = t.legs[leg]
     record.gate_open = record.gate_close = 0
     if record.talking != on:
@@ -38,13 +38,13 @@ def _set_talking(t: Tables, leg: int, on: int) -> None:
 
 
 @kernel
-def close_gate(t: Tables, leg: int) -> None:
+def close_gate(t: Tables, leg: Int) -> None:
     """Muted, held or gone: whoever talked does not any more."""
     _set_talking(t, leg, 0)
 
 
 @kernel
-def judge(t: Tables, leg: int, score: int) -> None:
+def judge(t: Tables, leg: Int, score: Int) -> None:
     """One frame of this score was heard from the leg."""
     record = t.legs[leg]
     record.score = score

@@ -9,12 +9,20 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.extending import register_jitable
 
+Int = int | np.integer[Any]
+Real = float | np.floating[Any]
+"""Kernels mix Python's numbers with numpy's: what is an `int` when interpreted is an int64 when compiled."""
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+INTERPRETED = bool(vars(numba.config)["DISABLE_JIT"])
+"""NUMBA_DISABLE_JIT=1: kernels run as plain Python, for debuggers."""
 
 
 def _cache_folder() -> Path:
@@ -28,20 +36,21 @@ def _cache_folder() -> Path:
 
 def is_compiled() -> bool:
     """Whether a start will be warm."""
-    return numba.config.DISABLE_JIT or any(_cache_folder().rglob("*.nbc"))
+    return INTERPRETED or any(_cache_folder().rglob("*.nbc"))
 
 
 def kernel(function: F) -> F:
     """Callable from compiled code."""
-    return register_jitable(function)  # type: ignore[no-any-return]
+    return register_jitable(function)
 
 
 def fast_kernel(function: F) -> F:
     """The same, where the order of additions may be changed for vector instructions."""
-    return register_jitable(fastmath=True)(function)  # type: ignore[no-any-return]
+    return register_jitable(fastmath=True)(function)
 
 
 def entry(function: F) -> F:
     """Compiled for callers in Python, and cached on disk."""
-    numba.config.CACHE_DIR = str(_cache_folder())
-    return numba.njit(cache=True)(function)  # type: ignore[no-any-return]
+    vars(numba.config)["CACHE_DIR"] = str(_cache_folder())
+    compiled: Any = numba.njit(cache=True)(function)
+    return cast(F, compiled)

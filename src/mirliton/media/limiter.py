@@ -8,14 +8,14 @@ never passed. It recovers with a time constant of about 60 ms.
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.kernels import fast_kernel, kernel
+from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 
 CEILING = np.float32(32000.0)  # -0.2 dBFS
 _RECOVERY = np.float32(0.033)
 
 
 @fast_kernel
-def _peak(signal: NDArray[np.float32], start: int, end: int) -> float:
+def _peak(signal: NDArray[np.float32], start: Int, end: Int) -> Real:
     peak = np.float32(0)
     for i in range(start, end):
         peak = max(peak, abs(signal[i]))
@@ -23,13 +23,13 @@ def _peak(signal: NDArray[np.float32], start: int, end: int) -> float:
 
 
 @kernel
-def _allowed(signal: NDArray[np.float32], start: int, end: int) -> float:
+def _allowed(signal: NDArray[np.float32], start: Int, end: Int) -> Real:
     peak = _peak(signal, start, end)
     return CEILING / peak if peak > CEILING else np.float32(1)
 
 
 @fast_kernel
-def limit(signal: NDArray[np.float32], n: int, block: int, gain: float, out: NDArray[np.float32]) -> float:
+def limit(signal: NDArray[np.float32], n: Int, block: Int, gain: Real, out: NDArray[np.float32]) -> Real:
     """`out[0:n]` = limited `signal[0:n]`, knowing `signal[n : n + block]`; returns the gain at the end.
 
     `signal` begins with the last `block` samples of the tick before: the delay of the look-ahead.

@@ -7,21 +7,29 @@ through the interpreter, and can still be cached on disk. With NUMBA_DISABLE_JIT
 import ctypes
 from typing import Any
 
-from numba import config, types
+from numba import types
 
-if config.DISABLE_JIT:
-    _libc = ctypes.CDLL(None, use_errno=True)
+from mirliton.media.kernels import INTERPRETED
 
-    def recvmmsg(descriptor: int, headers: int, count: int, flags: int, timeout: int) -> int:
-        """Returns how many datagrams were read, -1 when none."""
-        return int(_libc.recvmmsg(int(descriptor), ctypes.c_void_p(int(headers)), count, flags, None))
+_libc = ctypes.CDLL(None, use_errno=True)
 
-    def sendmmsg(descriptor: int, headers: int, count: int, flags: int) -> int:
-        """Returns how many datagrams were sent, -1 when the first failed."""
-        return int(_libc.sendmmsg(int(descriptor), ctypes.c_void_p(int(headers)), count, flags))
 
-else:
-    _receive = types.int32(types.int32, types.uintp, types.uint32, types.int32, types.uintp)
-    _send = types.int32(types.int32, types.uintp, types.uint32, types.int32)
-    recvmmsg: Any = types.ExternalFunction("recvmmsg", _receive)
-    sendmmsg: Any = types.ExternalFunction("sendmmsg", _send)
+def _receive(descriptor: int, headers: int, count: int, flags: int, timeout: int) -> int:
+    return int(_libc.recvmmsg(int(descriptor), ctypes.c_void_p(int(headers)), int(count), int(flags), None))
+
+
+def _send(descriptor: int, headers: int, count: int, flags: int) -> int:
+    return int(_libc.sendmmsg(int(descriptor), ctypes.c_void_p(int(headers)), int(count), int(flags)))
+
+
+def _external(name: str, signature: Any, interpreted: Any) -> Any:
+    return interpreted if INTERPRETED else types.ExternalFunction(name, signature)
+
+
+recvmmsg = _external(
+    "recvmmsg", types.int32(types.int32, types.uintp, types.uint32, types.int32, types.uintp), _receive
+)
+"""(descriptor, address of the headers, count, flags, 0) -> datagrams read, -1 when none."""
+
+sendmmsg = _external("sendmmsg", types.int32(types.int32, types.uintp, types.uint32, types.int32), _send)
+"""(descriptor, address of the headers, count, flags) -> datagrams sent, -1 when the first failed."""

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.kernels import fast_kernel, kernel
+from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.sources import push_event
 from mirliton.media.tables import PLAY_DONE, Tables
 
 
 @fast_kernel
-def _add(t: Tables, play: int, out: NDArray[np.float32], at: int, room: int, ratio: int) -> int:
+def _add(t: Tables, play: Int, out: NDArray[np.float32], at: Int, room: Int, ratio: Int) -> Int:
     """Add up to `room` samples of one sound to `out[at:]`; returns how many there were before its end."""
     record = t.plays[play]
     start = (record.offset_8k if ratio == 1 else record.offset_16k) + record.at * ratio
@@ -21,7 +21,7 @@ def _add(t: Tables, play: int, out: NDArray[np.float32], at: int, room: int, rat
 
 
 @kernel
-def _again(t: Tables, play: int) -> bool:
+def _again(t: Tables, play: Int) -> bool:
     """At its end: go round once more?"""
     record = t.plays[play]
     if record.length == 0 or record.loops == 1:
@@ -33,7 +33,7 @@ def _again(t: Tables, play: int) -> bool:
 
 
 @kernel
-def play_queue(t: Tables, head: int, out: NDArray[np.float32], n: int, rate: int) -> int:
+def play_queue(t: Tables, head: Int, out: NDArray[np.float32], n: Int, rate: Int) -> Int:
     """Add a queue's sounds to `out[0:n]`, without a gap between them. Returns the new head (-1: empty)."""
     done, ratio = np.int64(0), rate // 8000
     while head >= 0 and done < n:
@@ -46,7 +46,7 @@ def play_queue(t: Tables, head: int, out: NDArray[np.float32], n: int, rate: int
 
 
 @kernel
-def play_loop(t: Tables, play: int, out: NDArray[np.float32], n: int, rate: int) -> None:
+def play_loop(t: Tables, play: Int, out: NDArray[np.float32], n: Int, rate: Int) -> None:
     """Add an endless sound to `out[0:n]`."""
     done = np.int64(0)
     while done < n and t.plays[play].length > 0:

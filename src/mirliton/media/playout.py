@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, Real, kernel
 from mirliton.media.limits import ARENA_BYTES, HISTORY, SLOTS
 from mirliton.media.tables import G722, PCMA, Tables
 
@@ -28,7 +28,7 @@ _UNKNOWN_SLACK = np.int64(1) << 60
 
 
 @kernel
-def ignore(t: Tables, leg: int) -> None:
+def ignore(t: Tables, leg: Int) -> None:
     """Nobody needs this leg now: what came is passed over unread, and reading will start at what comes next."""
     record = t.legs[leg]
     record.playing = 0
@@ -38,14 +38,14 @@ def ignore(t: Tables, leg: int) -> None:
 
 
 @kernel
-def _present(t: Tables, leg: int, sequence: int) -> bool:
+def _present(t: Tables, leg: Int, sequence: Int) -> bool:
     slot = sequence & (SLOTS - 1)
     fresh = t.legs[leg].arena_used - t.lines[leg].slot_at[slot] <= ARENA_BYTES
-    return t.lines[leg].slot_seq[slot] == sequence and fresh
+    return bool(t.lines[leg].slot_seq[slot] == sequence) and bool(fresh)
 
 
 @kernel
-def _next_present(t: Tables, leg: int) -> int:
+def _next_present(t: Tables, leg: Int) -> Int:
     """The first packet at or after the head, or -1."""
     record = t.legs[leg]
     first = max(record.head, record.highest - SLOTS + 1)
@@ -56,7 +56,7 @@ def _next_present(t: Tables, leg: int) -> int:
 
 
 @kernel
-def _start(t: Tables, leg: int, now: int) -> bool:
+def _start(t: Tables, leg: Int, now: Int) -> bool:
     """Begin to play at the oldest packet that waits, once it has waited a little."""
     record = t.legs[leg]
     sequence = _next_present(t, leg)
@@ -74,7 +74,7 @@ def _start(t: Tables, leg: int, now: int) -> bool:
 
 
 @kernel
-def _review_delay(t: Tables, leg: int, now: int, frame: int) -> None:
+def _review_delay(t: Tables, leg: Int, now: Int, frame: Int) -> None:
     """Once a second: could every packet of that second have been played a frame earlier? Then skip a frame."""
     record = t.legs[leg]
     if record.highest_ts - record.position > _MOST_DELAY:
@@ -90,8 +90,8 @@ def _review_delay(t: Tables, leg: int, now: int, frame: int) -> None:
 
 
 @kernel
-def read(t: Tables, leg: int, frame: int, now: int) -> bool:
-    """Read `frame` ts units into `t.scratch[0].frame` at the leg's rate. False: nothing at all came, the frame is silence."""
+def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
+    """Read `frame` ts units into the scratch frame, at the leg's rate. False: nothing came, the frame is silence."""
     record = t.legs[leg]
     ratio = record.rate // 8000
     if not record.receiving or (not record.playing and not _start(t, leg, now)):
@@ -129,7 +129,7 @@ def read(t: Tables, leg: int, frame: int, now: int) -> bool:
 
 
 @kernel
-def _cross_gap(t: Tables, leg: int, sequence: int, gap: int, done: int, frame: int) -> int:
+def _cross_gap(t: Tables, leg: Int, sequence: Int, gap: Int, done: Int, frame: Int) -> Int:
     """Time for which no packet exists before the next one: already waited for, a jump, or concealed now."""
     record = t.legs[leg]
     if gap > _LONGEST_GAP:
@@ -147,7 +147,7 @@ def _cross_gap(t: Tables, leg: int, sequence: int, gap: int, done: int, frame: i
 
 
 @kernel
-def _decode(t: Tables, leg: int, at: int, count: int, to: int) -> None:
+def _decode(t: Tables, leg: Int, at: Int, count: Int, to: Int) -> None:
     """`count` bytes of payload from the arena into the frame, joined smoothly to what was concealed before."""
     record = t.legs[leg]
     payload = t.lines[leg].arena
@@ -172,7 +172,7 @@ def _decode(t: Tables, leg: int, at: int, count: int, to: int) -> None:
 
 
 @kernel
-def keep_history(t: Tables, leg: int, samples: int) -> None:
+def keep_history(t: Tables, leg: Int, samples: Int) -> None:
     """Remember the last 30 ms that were heard, for concealment."""
     line = t.lines[leg].history
     if samples >= HISTORY:
@@ -186,16 +186,16 @@ def keep_history(t: Tables, leg: int, samples: int) -> None:
 
 
 @kernel
-def _guess(history: NDArray[np.int16], lag: int, at: int, rate: int) -> float:
+def _guess(history: NDArray[np.int16], lag: Int, at: Int, rate: Int) -> Real:
     """The last period again and again, fading to silence in 60 ms."""
     fade = 1.0 - at * 1000.0 / (_FADE_MS * rate)
     if fade <= 0:
         return 0.0
-    return fade * history[HISTORY - lag + at % lag]
+    return np.float64(fade * history[HISTORY - lag + at % lag])
 
 
 @kernel
-def _best_lag(history: NDArray[np.int16], rate: int) -> int:
+def _best_lag(history: NDArray[np.int16], rate: Int) -> Int:
     """The period (2.5 to 15 ms) after which the last 10 ms repeat best."""
     span, best, best_score = rate // 100, rate // 200, -1.0
     for lag in range(rate // 400, rate * 15 // 1000):
@@ -211,7 +211,7 @@ def _best_lag(history: NDArray[np.int16], rate: int) -> int:
 
 
 @kernel
-def _conceal(t: Tables, leg: int, to: int, samples: int) -> None:
+def _conceal(t: Tables, leg: Int, to: Int, samples: Int) -> None:
     """Fill `samples` of the frame; silence unless this leg is being heard."""
     record = t.legs[leg]
     if not record.talking or (record.conceal_run == 0 and record.muted):

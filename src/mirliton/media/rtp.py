@@ -3,7 +3,7 @@
 import numpy as np
 
 from mirliton.media.digits import receive_event
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import ARENA_BYTES, BATCH, MAX_PTIME, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.sources import leg_of
@@ -17,7 +17,7 @@ _COMFORT_NOISE = 13
 
 
 @kernel
-def receive(t: Tables, socket: int, now: int, real_offset: int) -> None:
+def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
     """Read everything that waits on a socket. `real_offset` = real time - monotonic time, ns."""
     for _ in range(64):  # bounded, so that a flood on one socket cannot hold up the tick
         for i in range(BATCH):
@@ -36,7 +36,7 @@ def receive(t: Tables, socket: int, now: int, real_offset: int) -> None:
 
 
 @kernel
-def _payload_start(t: Tables, row: int, size: int) -> tuple[int, int]:
+def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
     """Where the payload begins and ends, or (-1, 0) for what is no valid RTP packet."""
     b = t.inbox[row].data
     if size < 12 or size > 1500 or (b[0] >> 6) != 2:
@@ -58,7 +58,7 @@ def _payload_start(t: Tables, row: int, size: int) -> tuple[int, int]:
 
 
 @kernel
-def _packet(t: Tables, socket: int, row: int, size: int, arrival: int, now: int) -> None:
+def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int) -> None:
     t.counters[0] += 1
     b = t.inbox[row].data
     if size >= 8 and 200 <= b[1] <= 207:
@@ -109,13 +109,13 @@ def _packet(t: Tables, socket: int, row: int, size: int, arrival: int, now: int)
 
 
 @kernel
-def _signed32(difference: int) -> int:
+def _signed32(difference: Int) -> Int:
     d = difference & (_WRAP - 1)
     return d - _WRAP if d >= _WRAP >> 1 else d
 
 
 @kernel
-def _begin(t: Tables, leg: int, ssrc: int, sequence: int, ts: int) -> None:
+def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
     """A new stream: the first packet, or a sender that changed its SSRC (RFC 3550 8.2)."""
     record = t.legs[leg]
     if record.receiving:
@@ -132,7 +132,7 @@ def _begin(t: Tables, leg: int, ssrc: int, sequence: int, ts: int) -> None:
 
 
 @kernel
-def _unwrap(t: Tables, leg: int, sequence: int, ts: int) -> int:
+def _unwrap(t: Tables, leg: Int, sequence: Int, ts: Int) -> Int:
     """The sequence number in 64 bits; -1 for one that is far off (two in a row restart the stream)."""
     record = t.legs[leg]
     step = (sequence - record.highest) & 0xFFFF
@@ -150,7 +150,7 @@ def _unwrap(t: Tables, leg: int, sequence: int, ts: int) -> int:
 
 
 @kernel
-def _measure_jitter(t: Tables, leg: int, ts: int, arrival: int) -> None:
+def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
     """Interarrival jitter, RFC 3550 6.4.1, in RTP units of 1/8 ms."""
     record = t.legs[leg]
     transit = arrival / 125_000.0 - ts
@@ -160,7 +160,7 @@ def _measure_jitter(t: Tables, leg: int, ts: int, arrival: int) -> None:
 
 
 @kernel
-def _keep(t: Tables, leg: int, row: int, full: int, ts: int, start: int, size: int, now: int) -> None:
+def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int, now: Int) -> None:
     """Into the jitter buffer, unless it came twice or too late."""
     record = t.legs[leg]
     slot = full & (SLOTS - 1)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
-from mirliton.media.kernels import fast_kernel, kernel
+from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import BATCH
 from mirliton.media.native import sendmmsg
 from mirliton.media.tables import G722, OUTBOX, PCMA, Tables
@@ -15,14 +15,14 @@ _ROW = OUTBOX.itemsize
 
 
 @fast_kernel
-def to_frame(signal: NDArray[np.float32], n: int, frame: NDArray[np.int16]) -> None:
+def to_frame(signal: NDArray[np.float32], n: Int, frame: NDArray[np.int16]) -> None:
     """Samples to 16 bits; what is still too large (a prompt over loud speech) is held at full scale."""
     for i in range(n):
         frame[i] = np.int16(max(np.float32(-32768), min(np.float32(32767), np.rint(signal[i]))))
 
 
 @kernel
-def encode(t: Tables, codec: int, state: NDArray[np.int32], samples: int) -> int:
+def encode(t: Tables, codec: Int, state: NDArray[np.int32], samples: Int) -> Int:
     """`t.scratch[0].frame[0:samples]` into `t.scratch[0].coded`; returns the number of bytes."""
     t.counters[9] += 1
     if codec == G722:
@@ -35,7 +35,7 @@ def encode(t: Tables, codec: int, state: NDArray[np.int32], samples: int) -> int
 
 
 @kernel
-def send(t: Tables, leg: int, count: int) -> None:
+def send(t: Tables, leg: Int, count: Int) -> None:
     """Send `count` bytes of `t.scratch[0].coded` as the next sound of a leg, in packets of its own length."""
     record = t.legs[leg]
     packet = record.ptime * 8
@@ -56,7 +56,7 @@ def send(t: Tables, leg: int, count: int) -> None:
 
 
 @kernel
-def stay_silent(t: Tables, leg: int, count: int) -> None:
+def stay_silent(t: Tables, leg: Int, count: Int) -> None:
     """Send nothing (hold): the timestamp goes on, and the next packet is marked."""
     record = t.legs[leg]
     record.timestamp = (record.timestamp + count) & 0xFFFFFFFF
@@ -65,7 +65,7 @@ def stay_silent(t: Tables, leg: int, count: int) -> None:
 
 
 @kernel
-def _packet(t: Tables, leg: int, payload: NDArray[np.uint8], count: int) -> None:
+def _packet(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None:
     record = t.legs[leg]
     sockets = t.send_headers.shape[0]
     if t.send_count[sockets] >= t.outbox.shape[0] or t.send_count[record.socket] >= BATCH:

@@ -7,13 +7,13 @@ signalling. Strangers are dropped and counted.
 
 import numpy as np
 
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import WAITING
 from mirliton.media.tables import LATCHED, Tables
 
 
 @kernel
-def push_event(t: Tables, kind: int, leg: int, first: int, second: int) -> None:
+def push_event(t: Tables, kind: Int, leg: Int, first: Int, second: Int) -> None:
     """Report something to the interpreter; a full ring is counted (index 6 of the counters)."""
     at = t.counters[31]
     if at >= t.events.shape[0]:
@@ -24,13 +24,13 @@ def push_event(t: Tables, kind: int, leg: int, first: int, second: int) -> None:
 
 
 @kernel
-def source_key(socket: int, address: int, port: int) -> int:
+def source_key(socket: Int, address: Int, port: Int) -> Int:
     """One integer for a source; addresses are IPv4 in host order."""
     return (np.int64(socket) << 48) | (np.int64(address) << 16) | np.int64(port)
 
 
 @kernel
-def _home(t: Tables, key: int) -> int:
+def _home(t: Tables, key: Int) -> Int:
     # products stay below 63 bits, so that compiled and interpreted runs agree without overflow
     low = (np.int64(key) & 0x7FFFFFFF) * 0x9E3779
     high = (np.int64(key) >> 31) * 0x85EBCA6
@@ -38,7 +38,7 @@ def _home(t: Tables, key: int) -> int:
 
 
 @kernel
-def find(t: Tables, key: int) -> int:
+def find(t: Tables, key: Int) -> Int:
     """The leg with this source, or -1."""
     mask = t.sources.shape[0] - 1
     at = _home(t, key)
@@ -50,18 +50,23 @@ def find(t: Tables, key: int) -> int:
 
 
 @kernel
-def remember(t: Tables, key: int, leg: int) -> None:
-    """Add or replace; the table has four times as many places as legs, so there is always room."""
+def remember(t: Tables, key: Int, leg: Int) -> None:
+    """Add, unless another leg has this source: nobody takes a caller's sound by naming its address in an SDP.
+
+    The table has four times as many places as legs, so there is always room.
+    """
     mask = t.sources.shape[0] - 1
     at = _home(t, key)
-    while t.sources[at].key != -1 and t.sources[at].key != key:
+    while t.sources[at].key != -1:
+        if t.sources[at].key == key:
+            return
         at = (at + 1) & mask
     t.sources[at].key = key
     t.sources[at].leg = leg
 
 
 @kernel
-def forget(t: Tables, key: int, leg: int) -> None:
+def forget(t: Tables, key: Int, leg: Int) -> None:
     """Remove, if the source is this leg's; later entries of the same run are moved up (no tombstones)."""
     mask = t.sources.shape[0] - 1
     hole = _home(t, key)
@@ -83,7 +88,7 @@ def forget(t: Tables, key: int, leg: int) -> None:
 
 
 @kernel
-def start_waiting(t: Tables, leg: int) -> None:
+def start_waiting(t: Tables, leg: Int) -> None:
     """Put a leg on its socket's list of legs without a source."""
     record = t.legs[leg]
     count = t.sockets[record.socket].waiting_count
@@ -95,7 +100,7 @@ def start_waiting(t: Tables, leg: int) -> None:
 
 
 @kernel
-def stop_waiting(t: Tables, leg: int) -> None:
+def stop_waiting(t: Tables, leg: Int) -> None:
     """Take a leg off that list."""
     record = t.legs[leg]
     if not record.waits:
@@ -111,7 +116,7 @@ def stop_waiting(t: Tables, leg: int) -> None:
 
 
 @kernel
-def set_remote(t: Tables, leg: int, address: int, port: int) -> None:
+def set_remote(t: Tables, leg: Int, address: Int, port: Int) -> None:
     """Where this leg's packets are sent: `struct sockaddr_in`."""
     record = t.legs[leg]
     record.remote_ip, record.remote_port = address, port
@@ -123,7 +128,7 @@ def set_remote(t: Tables, leg: int, address: int, port: int) -> None:
 
 
 @kernel
-def latch(t: Tables, leg: int, address: int, port: int) -> None:
+def latch(t: Tables, leg: Int, address: Int, port: Int) -> None:
     """From now on this source, and no other, is the leg."""
     record = t.legs[leg]
     if record.remote_ip != address or record.remote_port != port:
@@ -136,7 +141,7 @@ def latch(t: Tables, leg: int, address: int, port: int) -> None:
 
 
 @kernel
-def leg_of(t: Tables, socket: int, address: int, port: int) -> int:
+def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
     """The leg a valid packet belongs to, latching it if it is the first; -1 for strangers (counted)."""
     leg = find(t, source_key(socket, address, port))
     if leg >= 0:

@@ -8,7 +8,7 @@ wall time is monotonic nanoseconds.
 """
 
 import mmap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,6 +222,10 @@ PLAY = np.dtype(
 DIGIT, TALKING, PLAY_DONE, LATCHED = 1, 2, 3, 4
 
 
+Records = Any
+"""An array of records; numpy's types cannot name their fields."""
+
+
 class Counters:
     """Names of `Tables.counters`, all counting since the engine started."""
 
@@ -243,22 +247,25 @@ class Counters:
 
 
 class Tables(NamedTuple):
-    """Everything that a kernel may touch. Few arrays of rich records: what is handed from kernel to kernel stays small."""
+    """Everything that a kernel may touch.
 
-    legs: NDArray[np.void]
-    lines: NDArray[np.void]
-    mixes: NDArray[np.void]
-    plays: NDArray[np.void]
+    Few arrays of rich records, so that what is handed from kernel to kernel stays small (and compiles in time).
+    """
+
+    legs: Records
+    lines: Records
+    mixes: Records
+    plays: Records
     clips: NDArray[np.int16]
     counters: NDArray[np.int64]
     events: NDArray[np.int64]
-    scratch: NDArray[np.void]
-    sockets: NDArray[np.void]
-    sources: NDArray[np.void]
+    scratch: Records
+    sockets: Records
+    sources: Records
     remote: NDArray[np.uint8]
-    inbox: NDArray[np.void]
+    inbox: Records
     receive_headers: NDArray[np.uint64]
-    outbox: NDArray[np.void]
+    outbox: Records
     send_headers: NDArray[np.uint64]
     send_leg: NDArray[np.int64]
     send_count: NDArray[np.int64]
@@ -278,7 +285,7 @@ def shared_table_bytes(legs: int) -> int:
     return legs * LEG.itemsize + Counters.SIZE * 8
 
 
-def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[Records, NDArray[np.int64]]:
     """Map leg records and counters from a memory file; the control process reads what the engine writes."""
     access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
     memory = mmap.mmap(descriptor, shared_table_bytes(legs), access=access)
@@ -287,13 +294,13 @@ def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[NDArray[n
     return records, counters
 
 
-def _records(dtype: np.dtype[np.void], count: int) -> NDArray[np.void]:
+def _records(dtype: np.dtype[np.void], count: int) -> Records:
     return np.zeros(count, dtype).view(np.recarray)
 
 
 def make_tables(
     capacity: Capacity,
-    legs: NDArray[np.void],
+    legs: Records,
     counters: NDArray[np.int64],
     clips: NDArray[np.int16],
     descriptors: list[int],

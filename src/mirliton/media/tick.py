@@ -8,10 +8,11 @@ Both begin with the last 2 ms of the tick before, the limiter's look-ahead.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mirliton.media.digits import listen
 from mirliton.media.gate import amplify, judge
-from mirliton.media.kernels import entry, kernel
+from mirliton.media.kernels import Int, entry, kernel
 from mirliton.media.limiter import limit
 from mirliton.media.limits import FIR_HISTORY, G722_STATE
 from mirliton.media.playing import play_loop, play_queue
@@ -25,7 +26,7 @@ _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
 
 
 @kernel
-def _hear(t: Tables, m: int, leg: int, now: int) -> None:
+def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
     """Read one frame from a leg; if it is heard in the mix, leave it in `t.lines[leg].own` at the mix's rate."""
     mix, record = t.mixes[m], t.legs[leg]
     record.contributes = 0
@@ -55,7 +56,7 @@ def _hear(t: Tables, m: int, leg: int, now: int) -> None:
 
 
 @kernel
-def _contribute(t: Tables, m: int, leg: int, samples: int) -> None:
+def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
     record, own = t.legs[leg], t.lines[leg].own
     for i in range(samples):
         own[i] = t.scratch[0].frame[i]
@@ -67,7 +68,7 @@ def _contribute(t: Tables, m: int, leg: int, samples: int) -> None:
 
 
 @kernel
-def _add_up(t: Tables, m: int, n: int, look: int, now: int) -> int:
+def _add_up(t: Tables, m: Int, n: Int, look: Int, now: Int) -> Int:
     """Sum what is said into `t.scratch[0].voices[look:]`; returns how many legs were heard."""
     for i in range(n):
         t.scratch[0].voices[look + i] = 0
@@ -84,7 +85,7 @@ def _add_up(t: Tables, m: int, n: int, look: int, now: int) -> int:
 
 
 @kernel
-def _room_sounds(t: Tables, m: int, n: int, look: int, heard: int) -> None:
+def _room_sounds(t: Tables, m: Int, n: Int, look: Int, heard: Int) -> None:
     """The queue, the loop and, when there is nothing else at all, comfort noise into `t.scratch[0].sounds[look:]`."""
     mix = t.mixes[m]
     out = t.scratch[0].sounds[look:]
@@ -108,7 +109,7 @@ def _room_sounds(t: Tables, m: int, n: int, look: int, heard: int) -> None:
 
 
 @kernel
-def _is_private(t: Tables, m: int, leg: int) -> bool:
+def _is_private(t: Tables, m: Int, leg: Int) -> bool:
     """Does this leg need a mix of its own in this tick?"""
     r = t.legs[leg]
     if t.mixes[m].lobby:
@@ -119,7 +120,7 @@ def _is_private(t: Tables, m: int, leg: int) -> bool:
 
 
 @kernel
-def _leave_the_crowd(t: Tables, m: int, leg: int) -> None:
+def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
     """A leg that heard the shared mix until now gets its own: its filters and encoder go on where those stood."""
     record = t.legs[leg]
     record.private = 1
@@ -131,7 +132,7 @@ def _leave_the_crowd(t: Tables, m: int, leg: int) -> None:
 
 
 @kernel
-def _own_signal(t: Tables, leg: int, n: int, look: int) -> None:
+def _own_signal(t: Tables, leg: Int, n: Int, look: Int) -> None:
     """What this leg hears, before the limiter, into `t.scratch[0].signal`: voices and sounds without itself."""
     record, signal = t.legs[leg], t.scratch[0].signal
     for i in range(look + n):
@@ -155,7 +156,7 @@ def _own_signal(t: Tables, leg: int, n: int, look: int) -> None:
 
 
 @kernel
-def _send_own(t: Tables, m: int, leg: int, n: int, look: int) -> None:
+def _send_own(t: Tables, m: Int, leg: Int, n: Int, look: Int) -> None:
     mix, record = t.mixes[m], t.legs[leg]
     if not record.private:
         _leave_the_crowd(t, m, leg)
@@ -174,7 +175,7 @@ def _send_own(t: Tables, m: int, leg: int, n: int, look: int) -> None:
 
 
 @kernel
-def _to_leg_rate(t: Tables, history: np.ndarray, n: int, mix_rate: int, leg_rate: int) -> int:
+def _to_leg_rate(t: Tables, history: NDArray[np.float32], n: Int, mix_rate: Int, leg_rate: Int) -> Int:
     """`t.scratch[0].limited` from the mix's rate to a leg's; returns the number of samples."""
     if leg_rate == mix_rate:
         return n
@@ -186,7 +187,7 @@ def _to_leg_rate(t: Tables, history: np.ndarray, n: int, mix_rate: int, leg_rate
 
 
 @kernel
-def _send_shared(t: Tables, m: int, n: int, look: int, others: np.ndarray) -> None:
+def _send_shared(t: Tables, m: Int, n: Int, look: Int, others: NDArray[np.int64]) -> None:
     """The mix for everybody who hears all of it; `others[codec]` says which encodings are wanted."""
     mix = t.mixes[m]
     for i in range(look + n):
@@ -204,7 +205,7 @@ def _send_shared(t: Tables, m: int, n: int, look: int, others: np.ndarray) -> No
 
 
 @kernel
-def _send_to_all(t: Tables, m: int, codec: int, count: int) -> None:
+def _send_to_all(t: Tables, m: Int, codec: Int, count: Int) -> None:
     leg = t.mixes[m].first
     while leg >= 0:
         record = t.legs[leg]
@@ -214,7 +215,7 @@ def _send_to_all(t: Tables, m: int, codec: int, count: int) -> None:
 
 
 @kernel
-def _tick(t: Tables, m: int, now: int, others: np.ndarray) -> None:
+def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
     """Everything one mix does in one interval."""
     mix = t.mixes[m]
     n, look = mix.rate * mix.interval // 1000, mix.rate // 500
@@ -245,7 +246,7 @@ def _tick(t: Tables, m: int, now: int, others: np.ndarray) -> None:
 
 
 @kernel
-def _keep_tails(t: Tables, m: int, n: int, look: int) -> None:
+def _keep_tails(t: Tables, m: Int, n: Int, look: Int) -> None:
     """The last 2 ms of everything stay for the next tick."""
     for i in range(look):
         t.mixes[m].tail[i], t.mixes[m].sound_tail[i] = t.scratch[0].voices[n + i], t.scratch[0].sounds[n + i]
@@ -260,7 +261,7 @@ def _keep_tails(t: Tables, m: int, n: int, look: int) -> None:
 
 
 @kernel
-def _do_due(t: Tables, m: int, now: int, others: np.ndarray) -> None:
+def _do_due(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
     """Tick a mix as often as its clock says; after a long stop the clock is set forward instead."""
     mix = t.mixes[m]
     period = mix.interval * 1_000_000
@@ -275,8 +276,10 @@ def _do_due(t: Tables, m: int, now: int, others: np.ndarray) -> None:
 
 
 @entry
-def step(t: Tables, now: int, real_offset: int) -> int:
-    """Read all sockets, tick every mix that is due, send. Returns when the next mix is due (ns), or -1 if none has legs.
+def step(t: Tables, now: Int, real_offset: Int) -> Int:
+    """Read all sockets, tick every mix that is due, send.
+
+    Returns when the next mix is due (ns), or -1 if none has legs.
 
     The one entry that the interpreter calls, a few hundred times a second, whatever the number of legs.
     """

@@ -113,7 +113,10 @@ class Leg(Protocol):
         energy_level: int | None = None,
         isolated: bool = False,
     ) -> None:
-        """Move into a mix. `energy_level` None takes the mix's. `isolated`: neither heard nor hearing members (waiting)."""
+        """Move into a mix. `energy_level` None takes the mix's.
+
+        `isolated`: neither heard by the members nor hearing them, but hearing the mix's sounds (waiting).
+        """
 
     def leave(self) -> None:
         """Back to the leg's own queue; the call goes on."""

@@ -10,7 +10,7 @@ QMF. `initial_state` makes one. Names of blocks are those of the recommendation.
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.kernels import kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import G722_STATE
 
 _S, _SP, _SZ, _NB, _DET, _R, _A, _P, _D, _B = 0, 1, 2, 3, 4, 5, 8, 11, 14, 21
@@ -18,7 +18,7 @@ _BAND = 28
 _QMF = 2 * _BAND
 
 
-def _table(*values: int) -> NDArray[np.int32]:
+def _table(*values: Int) -> NDArray[np.int32]:
     return np.array(values, np.int32)
 
 
@@ -62,12 +62,12 @@ def reset(state: NDArray[np.int32]) -> None:
 
 
 @kernel
-def _saturate(value: int) -> int:
+def _saturate(value: Int) -> Int:
     return max(-32768, min(32767, value))
 
 
 @kernel
-def _adapt_poles(state: NDArray[np.int32], o: int) -> tuple[int, int]:
+def _adapt_poles(state: NDArray[np.int32], o: Int) -> tuple[Int, Int]:
     """UPPOL1 and UPPOL2."""
     p0, p1, p2 = state[o + _P] >> 15, state[o + _P + 1] >> 15, state[o + _P + 2] >> 15
     wd1 = _saturate(np.int64(state[o + _A + 1]) << 2)
@@ -80,7 +80,7 @@ def _adapt_poles(state: NDArray[np.int32], o: int) -> tuple[int, int]:
 
 
 @kernel
-def _adapt_zeros(state: NDArray[np.int32], o: int, d: int) -> None:
+def _adapt_zeros(state: NDArray[np.int32], o: Int, d: Int) -> None:
     """UPZERO, in place; uses d[1..6] before they are shifted."""
     step = 0 if d == 0 else 128
     sign = d >> 15
@@ -90,7 +90,7 @@ def _adapt_zeros(state: NDArray[np.int32], o: int, d: int) -> None:
 
 
 @kernel
-def _predict(state: NDArray[np.int32], o: int, d: int) -> None:
+def _predict(state: NDArray[np.int32], o: Int, d: Int) -> None:
     """Block 4: reconstruct, adapt both predictors, and predict the next sample."""
     state[o + _D] = d
     state[o + _R] = _saturate(np.int64(state[o + _S]) + d)
@@ -114,7 +114,7 @@ def _predict(state: NDArray[np.int32], o: int, d: int) -> None:
 
 
 @kernel
-def _scale(state: NDArray[np.int32], o: int, step: int, most: int, shift: int) -> None:
+def _scale(state: NDArray[np.int32], o: Int, step: Int, most: Int, shift: Int) -> None:
     """LOGSCL and SCALEL (or the high band's): the next quantiser step size."""
     nb = ((np.int64(state[o + _NB]) * 127) >> 7) + step
     nb = max(0, min(most, nb))
@@ -125,21 +125,21 @@ def _scale(state: NDArray[np.int32], o: int, step: int, most: int, shift: int) -
 
 
 @kernel
-def _low_band_step(state: NDArray[np.int32], index: int) -> None:
+def _low_band_step(state: NDArray[np.int32], index: Int) -> None:
     d = (np.int64(state[_DET]) * _QM4[index]) >> 15
     _scale(state, 0, _WL[_RL42[index]], 18432, 8)
     _predict(state, 0, d)
 
 
 @kernel
-def _high_band_step(state: NDArray[np.int32], index: int) -> None:
+def _high_band_step(state: NDArray[np.int32], index: Int) -> None:
     d = (np.int64(state[_BAND + _DET]) * _QM2[index]) >> 15
     _scale(state, _BAND, _WH[_RH2[index]], 22528, 10)
     _predict(state, _BAND, d)
 
 
 @kernel
-def decode(state: NDArray[np.int32], code: NDArray[np.uint8], at: int, count: int, out: NDArray[np.int16]) -> None:
+def decode(state: NDArray[np.int32], code: NDArray[np.uint8], at: Int, count: Int, out: NDArray[np.int16]) -> None:
     """Decode `count` bytes from `code[at]` into `out[0 : 2 * count]`."""
     for k in range(count):
         byte = np.int64(code[at + k])
@@ -162,7 +162,7 @@ def decode(state: NDArray[np.int32], code: NDArray[np.uint8], at: int, count: in
 
 
 @kernel
-def encode(state: NDArray[np.int32], pcm: NDArray[np.int16], count: int, out: NDArray[np.uint8], at: int) -> None:
+def encode(state: NDArray[np.int32], pcm: NDArray[np.int16], count: Int, out: NDArray[np.uint8], at: Int) -> None:
     """Encode `pcm[0 : 2 * count]` into `count` bytes from `out[at]`."""
     for k in range(count):
         for i in range(22):
@@ -180,7 +180,7 @@ def encode(state: NDArray[np.int32], pcm: NDArray[np.int16], count: int, out: ND
 
 
 @kernel
-def _quantise_low(state: NDArray[np.int32], sample: int) -> int:
+def _quantise_low(state: NDArray[np.int32], sample: Int) -> Int:
     """SUBTRA and QUANTL."""
     error = _saturate(sample - np.int64(state[_S]))
     size = error if error >= 0 else -(error + 1)
@@ -191,7 +191,7 @@ def _quantise_low(state: NDArray[np.int32], sample: int) -> int:
 
 
 @kernel
-def _quantise_high(state: NDArray[np.int32], sample: int) -> int:
+def _quantise_high(state: NDArray[np.int32], sample: Int) -> Int:
     """SUBTRA and QUANTH."""
     error = _saturate(sample - np.int64(state[_BAND + _S]))
     size = error if error >= 0 else -(error + 1)

@@ -1,0 +1,327 @@
+"""Legs and mixes as the control process holds them: the state that is wanted, from which an engine can be rebuilt."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Protocol
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from mirliton.media import messages as m
+from mirliton.media.types import Clip, LegStatistics, MediaAgreement, Mix, PlayDone
+
+_DIGITS = "0123456789*#ABCD"
+_INPUT_GAINS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
+"""Factors of the volume levels, semantics 3.3."""
+_DEFAULT_NOISE = 1400
+
+
+class Desk(Protocol):
+    """What handles need of the link."""
+
+    def tell(self, command: m.Command) -> None:
+        """Send a command to the engine."""
+
+    def start_play(self, owner: "LegHandle | MixHandle", clip: Clip, loops: int, gain: float) -> int:
+        """Note a sound that will play and send it; returns its id."""
+
+    def drop_sounds(self, owner: "LegHandle | MixHandle") -> None:
+        """Report every queued sound of an owner that the engine does not know as stopped."""
+
+    def hold_clip(self, clip: Clip | None, before: Clip | None) -> None:
+        """A loop plays `clip` now and no longer `before`."""
+
+    def may_wait(self, leg: "LegHandle", addresses: set[int]) -> bool:
+        """See `ports.Ports.may_wait`."""
+
+    def record(self, leg: int) -> NDArray[np.void]:
+        """The shared record of a leg."""
+
+    def now(self) -> int:
+        """Monotonic nanoseconds."""
+
+    def forget_leg(self, leg: "LegHandle") -> None:
+        """The leg is closed."""
+
+    def forget_mix(self, mix: "MixHandle") -> None:
+        """The mix is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A sound between `play` and its `PlayDone`."""
+
+    play_id: int
+    clip: Clip
+    loops: int
+    gain: float
+
+
+def parts_of(clip: Clip) -> m.Parts:
+    """A clip as the engine takes it."""
+    return clip.parts[8000][0], clip.parts[16000][0], clip.parts[8000][1]
+
+
+def comfort_noise_divisor(value: int) -> int:
+    """Semantics 3.4: 0 none, 2..9999 as given, 1 and 10000 the default."""
+    return value if value == 0 or 2 <= value <= 9999 else _DEFAULT_NOISE
+
+
+class MixHandle:
+    """Implements `types.Mix`."""
+
+    def __init__(self, desk: Desk, index: int, rate: int, interval: int, energy_level: int, comfort_noise: int) -> None:
+        self.index, self.rate, self.interval, self.energy_level = index, rate, interval, energy_level
+        self.members: set[LegHandle] = set()
+        self.queue: dict[int, Playing] = {}
+        self._desk = desk
+        self._loop: tuple[Clip, float] | None = None
+        self._open = m.OpenMix(index, rate, interval, energy_level, comfort_noise_divisor(comfort_noise))
+        self._closed = False
+        desk.tell(self._open)
+
+    def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
+        """See `types.Mix.play`."""
+        return self._desk.start_play(self, clip, loops, gain)
+
+    def loop(self, clip: Clip | None, *, gain: float = 1.0) -> None:
+        """See `types.Mix.loop`."""
+        if self._closed:
+            return
+        self._desk.hold_clip(clip, self._loop[0] if self._loop else None)
+        self._loop = (clip, gain) if clip else None
+        self._desk.tell(m.Loop(self.index, parts_of(clip) if clip else None, gain))
+
+    def stop_sounds(self) -> None:
+        """See `types.Mix.stop_sounds`."""
+        self._desk.tell(m.StopSounds(-1, self.index))
+
+    def close(self) -> None:
+        """See `types.Mix.close`."""
+        if self._closed:
+            return
+        self.loop(None)
+        self._closed = True
+        for leg in list(self.members):
+            leg.leave()
+        self._desk.forget_mix(self)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the engine knows this mix."""
+        return not self._closed
+
+    def play_command(self, playing: Playing) -> m.Play:
+        """How the engine is told of a sound."""
+        return m.Play(-1, self.index, playing.play_id, parts_of(playing.clip), playing.loops, playing.gain)
+
+    def rebuild(self) -> Iterator[m.Command]:
+        """Everything a new engine must know of this mix."""
+        yield self._open
+        if self._loop:
+            yield m.Loop(self.index, parts_of(self._loop[0]), self._loop[1])
+        yield from map(self.play_command, self.queue.values())
+
+
+class LegHandle:
+    """Implements `types.Leg`."""
+
+    def __init__(self, desk: Desk, index: int, port: int, local_port: int) -> None:
+        self.index, self.port, self.local_port = index, port, local_port
+        self.on_digit: Callable[[str], None] | None = None
+        self.on_talking: Callable[[bool], None] | None = None
+        self.on_play_done: Callable[[PlayDone], None] | None = None
+        self.queue: dict[int, Playing] = {}
+        self.closed = False
+        self._desk = desk
+        self._mix: MixHandle | None = None
+        self._talking = False
+        self._latched: tuple[str, int] | None = None
+        self._opened_at = desk.now()
+        self._connect: m.ConnectLeg | None = None
+        self._set = m.SetLeg(index, False, False, False, False, 0, 1.0, 1.0)
+        self._wire = (secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the engine knows this leg."""
+        return self._connect is not None and not self.closed
+
+    # types.Leg
+
+    def connect(self, agreement: MediaAgreement) -> None:
+        """See `types.Leg.connect`."""
+        if self.closed:
+            return
+        remote, signalling = (int(IPv4Address(a)) for a in (agreement.remote_address, agreement.signalling_address))
+        before = self._connect
+        moved = before is None or (before.remote_ip, before.remote_port) != (remote, agreement.remote_port)
+        waits = self._desk.may_wait(self, {remote, signalling}) if moved else bool(before and before.waits)
+        if moved:
+            self._latched = None
+        self._connect = m.ConnectLeg(
+            leg=self.index,
+            socket=self.port,
+            codec=agreement.codec,
+            payload_type=agreement.payload_type,
+            event_payload_type=-1 if agreement.event_payload_type is None else agreement.event_payload_type,
+            ptime=agreement.ptime,
+            send=agreement.send,
+            receive=agreement.receive,
+            remote_ip=remote,
+            remote_port=agreement.remote_port,
+            signalling_ip=signalling,
+            ssrc=self._wire[0],
+            sequence=self._wire[1],
+            timestamp=self._wire[2],
+            waits=waits,
+            relatch=moved,
+        )
+        for command in self.rebuild() if before is None else (self._connect,):
+            self._desk.tell(command)
+
+    def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
+        """See `types.Leg.play`."""
+        return self._desk.start_play(self, clip, loops, gain)
+
+    def stop_sounds(self) -> None:
+        """See `types.Leg.stop_sounds`."""
+        if self.connected:
+            self._desk.tell(m.StopSounds(self.index, -1))
+        else:
+            self._desk.drop_sounds(self)
+
+    def join(
+        self,
+        mix: Mix,
+        *,
+        muted: bool = False,
+        deaf: bool = False,
+        energy_level: int | None = None,
+        isolated: bool = False,
+    ) -> None:
+        """See `types.Leg.join`."""
+        if not isinstance(mix, MixHandle):
+            raise TypeError("a mix of another engine")
+        if self.closed:
+            return
+        if self._mix is not None:
+            self._mix.members.discard(self)
+        self._mix = mix
+        mix.members.add(self)
+        self._desk.tell(m.JoinMix(self.index, mix.index))
+        level = mix.energy_level if energy_level is None else energy_level
+        self._change(muted=muted, deaf=deaf, isolated=isolated, energy_level=level)
+
+    def leave(self) -> None:
+        """See `types.Leg.leave`."""
+        if self._mix is None:
+            return
+        self._mix.members.discard(self)
+        self._mix = None
+        self._desk.tell(m.JoinMix(self.index, -1))
+        self._change(muted=False, deaf=False, isolated=False, energy_level=0, input_gain=1.0, output_gain=1.0)
+
+    def set(
+        self,
+        *,
+        muted: bool | None = None,
+        deaf: bool | None = None,
+        held: bool | None = None,
+        isolated: bool | None = None,
+        energy_level: int | None = None,
+        input_level: int | None = None,
+        output_level: int | None = None,
+    ) -> None:
+        """See `types.Leg.set`."""
+        self._change(
+            muted=muted,
+            deaf=deaf,
+            held=held,
+            isolated=isolated,
+            energy_level=energy_level,
+            input_gain=None if input_level is None else _INPUT_GAINS[input_level],
+            output_gain=None if output_level is None else _INPUT_GAINS[output_level],
+        )
+
+    def statistics(self) -> LegStatistics:
+        """See `types.Leg.statistics`."""
+        r = self._desk.record(self.index)
+        now = self._desk.now()
+        expected = int(r["highest"] - r["base"]) + 1 if r["receiving"] else 0
+        return LegStatistics(
+            packets_received=int(r["received_before"] + r["received"]),
+            packets_sent=int(r["packets_sent"]),
+            packets_lost=int(r["lost_before"]) + max(0, expected - int(r["received"])),
+            packets_late=int(r["late"]),
+            packets_duplicate=int(r["duplicate"]),
+            concealed_ms=int(r["concealed"]) // 8,
+            jitter_ms=float(r["jitter"]) / 8,
+            playout_delay_ms=max(0.0, float(r["highest_ts"] - r["position"]) / 8) if r["playing"] else 0.0,
+            silent_for_ms=(now - max(int(r["last_arrival"]), self._opened_at)) / 1e6,
+            talking=bool(r["talking"]),
+            energy=int(r["smoothed"]),
+            latched_source=self._latched,
+        )
+
+    def close(self) -> None:
+        """See `types.Leg.close`."""
+        if self.closed:
+            return
+        self.talking(False)
+        if self._mix is not None:
+            self._mix.members.discard(self)
+            self._mix = None
+        self.closed = True
+        self._desk.forget_leg(self)
+
+    # what the engine reports
+
+    def digit(self, code: int) -> None:
+        """A key was pressed."""
+        if self.on_digit and not self.closed:
+            self.on_digit(_DIGITS[code])
+
+    def talking(self, on: bool) -> None:
+        """The gate opened or closed; repeats are absorbed, so that on and off always alternate."""
+        if self.closed or on == self._talking:
+            return
+        self._talking = on
+        if self.on_talking:
+            self.on_talking(on)
+
+    def latched(self, address: int, port: int) -> None:
+        """The first packet came from here."""
+        self._latched = (str(IPv4Address(address)), port)
+
+    def reconsider_waiting(self) -> None:
+        """Another leg on this port found its source: may this one now wait for any port of its address?"""
+        c = self._connect
+        if c is None or self._latched or c.waits or self.closed:
+            return
+        if self._desk.may_wait(self, {c.remote_ip, c.signalling_ip}):
+            self._connect = replace(c, waits=True)
+            self._desk.tell(replace(self._connect, relatch=False))
+
+    def play_command(self, playing: Playing) -> m.Play:
+        """How the engine is told of a sound."""
+        return m.Play(self.index, -1, playing.play_id, parts_of(playing.clip), playing.loops, playing.gain)
+
+    def rebuild(self) -> Iterator[m.Command]:
+        """Everything a new engine must know of this leg."""
+        if self._connect is None:
+            return
+        yield self._connect
+        if self._mix is not None:
+            yield m.JoinMix(self.index, self._mix.index)
+        yield self._set
+        yield from map(self.play_command, self.queue.values())
+
+    def _change(self, **changes: bool | int | float | None) -> None:
+        given = {name: value for name, value in changes.items() if value is not None}
+        self._set = replace(self._set, **given)
+        if not self.closed:
+            self._desk.tell(self._set)

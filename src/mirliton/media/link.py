@@ -1,0 +1,409 @@
+"""The control process's side of the engine: starts it, tells it what is wanted, hears what happened, and when it dies
+builds a new one from the wanted state, on the same ports and with the same streams.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from mirliton.media import messages as m
+from mirliton.media.clips import ClipMemory
+from mirliton.media.engine import LOBBIES
+from mirliton.media.handles import LegHandle, MixHandle, Playing
+from mirliton.media.kernels import is_compiled
+from mirliton.media.limits import MAX_INTERVAL
+from mirliton.media.ports import Ports
+from mirliton.media.process import Start
+from mirliton.media.tables import Counters, map_shared, shared_table_bytes
+from mirliton.media.types import Clip, Leg, MediaFull, Mix, PlayDone
+from mirliton.settings import MediaSettings, RtpSettings, split_port_range
+
+_BATCH = 200
+_START_SECONDS = 240  # a cold start compiles the kernels
+_RESTART_PAUSE = 0.05
+_log = structlog.get_logger(__name__)
+
+
+class EngineFailed(Exception):
+    """The engine process did not start; the message says what its standard error said to look at."""
+
+
+class MediaLink:
+    """Implements `types.MediaEngine`. One asyncio loop owns it."""
+
+    def __init__(
+        self,
+        media: MediaSettings,
+        rtp: RtpSettings,
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
+        self._media, self._clock, self._on_restart = media, clock, on_restart
+        self._ports = Ports(*split_port_range(rtp.listen))
+        self._clips = ClipMemory(media.clip_memory_bytes)
+        self._shared = os.memfd_create("mirliton-legs")
+        os.ftruncate(self._shared, shared_table_bytes(media.max_legs))
+        self._records, self._counters = map_shared(self._shared, media.max_legs, writable=False)
+        self._legs: dict[int, LegHandle] = {}
+        self._mixes: dict[int, MixHandle] = {}
+        self._plays: dict[int, tuple[Playing, LegHandle | MixHandle]] = {}
+        self._free_legs = deque(range(media.max_legs))
+        self._free_mixes = deque(range(LOBBIES, media.max_mixes))
+        self._resting: deque[tuple[int, deque[int], int]] = deque()  # ids to reuse once the engine forgot them
+        self._play_id = 0
+        self._said = self._applied = 0
+        self._unsent: list[m.Command] = []
+        self._flush_planned = False
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._socket: socket.socket | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[float] | None = None
+        self._decoder = msgspec.msgpack.Decoder(m.Report)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._stopping = False
+        self.restarts = 0
+        self.lateness = m.Ticked(0, 0, 0)
+
+    # life
+
+    async def start(self) -> float:
+        """Start the engine process; returns the seconds its kernels took to load. Raises `EngineFailed`."""
+        if not is_compiled():
+            _log.info("engine.compiling", why="first start of this version; takes about half a minute, once")
+        seconds = await self._spawn(resume=False)
+        self._supervisor = asyncio.create_task(self._supervise(), name="engine supervisor")
+        return seconds
+
+    async def stop(self) -> None:
+        """End the engine process and free everything."""
+        self._stopping = True
+        self._hang_up_line()
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        if self._process is not None and self._process.returncode is None:
+            try:
+                await asyncio.wait_for(self._process.wait(), 1)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        self._ports.close()
+        self._clips.close()
+        os.close(self._shared)
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the engine that runs now."""
+        return self._process.pid if self._process else None
+
+    async def _spawn(self, *, resume: bool) -> float:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        sockets = [port.socket.fileno() for port in self._ports.all]
+        start = Start(
+            control=theirs.fileno(),
+            shared=self._shared,
+            clips=self._clips.descriptor,
+            clip_bytes=self._clips.size,
+            sockets=sockets,
+            legs=self._media.max_legs,
+            mixes=self._media.max_mixes,
+            resume=resume,
+            core=self._media.core,
+        )
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "mirliton.media.process",
+                msgspec.json.encode(start).decode(),
+                pass_fds=(theirs.fileno(), self._shared, self._clips.descriptor, *sockets),
+                start_new_session=True,
+            )
+        loop = asyncio.get_running_loop()
+        self._socket, self._ready = ours, loop.create_future()
+        loop.add_reader(ours.fileno(), self._read)
+        if resume:
+            self._rebuild()
+        return await self._await_ready(self._ready)
+
+    async def _await_ready(self, ready: "asyncio.Future[float]") -> float:
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                return await ready
+        except (TimeoutError, ConnectionError) as problem:
+            self._hang_up_line()
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+            raise EngineFailed("the engine process did not come up; its last words are above on stderr") from problem
+
+    async def _supervise(self) -> None:
+        """Whenever the engine dies, start another and tell it everything."""
+        while self._process is not None:
+            code = await self._process.wait()
+            if self._stopping:
+                return
+            self._hang_up_line()
+            self.restarts += 1
+            _log.error("engine.died", exit_code=code, restarts=self.restarts, legs=len(self._legs))
+            began = self._clock()
+            try:
+                await self._spawn(resume=True)
+            except EngineFailed:
+                await asyncio.sleep(_RESTART_PAUSE)
+                continue
+            _log.info("engine.back", after_ms=(self._clock() - began) // 1_000_000)
+            if self._on_restart:
+                self._on_restart()
+
+    def _hang_up_line(self) -> None:
+        if self._socket is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket.fileno())
+        loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+        self._socket = None
+
+    def _rebuild(self) -> None:
+        """Say the whole wanted state again. What the dead engine never applied is part of it."""
+        self._unsent.clear()
+        for mix in self._mixes.values():
+            self._unsent.extend(mix.rebuild())
+        for leg in self._legs.values():
+            leg.talking(False)
+            self._unsent.extend(leg.rebuild())
+        self._flush()
+
+    # types.MediaEngine
+
+    def open_leg(self, call_id: str) -> Leg:
+        """See `types.MediaEngine.open_leg`."""
+        self._reuse_ids()
+        if not self._free_legs:
+            raise MediaFull(f"all {self._media.max_legs} legs are in use: raise media.max_legs")
+        index = self._free_legs.popleft()
+        port = self._ports.choose(index)
+        leg = LegHandle(self, index, port, self._ports.all[port].number)
+        self._legs[index] = leg
+        return leg
+
+    def open_mix(self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0) -> Mix:
+        """See `types.MediaEngine.open_mix`."""
+        self._reuse_ids()
+        if not self._free_mixes:
+            raise MediaFull(f"all {self._media.max_mixes} mixes are in use: raise media.max_mixes")
+        # semantics 3.1: an interval that is no multiple of 10, or too long, is 20
+        interval = interval if interval % 10 == 0 and 10 <= interval <= MAX_INTERVAL else 20
+        index = self._free_mixes.popleft()
+        mix = MixHandle(self, index, min(rate, self._media.max_rate), interval, energy_level, comfort_noise)
+        self._mixes[index] = mix
+        return mix
+
+    def clip(self, key: str, samples_by_rate: Mapping[int, Any]) -> Clip:
+        """See `types.MediaEngine.clip`."""
+        return self._clips.put(key, samples_by_rate)
+
+    async def settled(self) -> None:
+        """See `types.MediaEngine.settled`."""
+        self._flush()
+        if self._applied >= self._said:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self._said, waiter))
+        await waiter
+
+    def statistics(self) -> dict[str, int]:
+        """Counters of the engine (packets, drops by reason, ticks) and of the tables."""
+        names = {name.lower(): value for name, value in vars(Counters).items() if name.isupper()}
+        counted = {name: int(self._counters[at]) for name, at in names.items() if name not in ("size", "events")}
+        return {
+            **counted,
+            **{f"clip_{name}": value for name, value in self._clips.statistics().items()},
+            "legs": len(self._legs),
+            "mixes": len(self._mixes),
+            "restarts": self.restarts,
+        }
+
+    # handles.Desk
+
+    def tell(self, command: m.Command) -> None:
+        """See `handles.Desk`: everything said in one turn of the loop goes in one message."""
+        self._unsent.append(command)
+        if not self._flush_planned:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def start_play(self, owner: LegHandle | MixHandle, clip: Clip, loops: int, gain: float) -> int:
+        """See `handles.Desk`."""
+        self._play_id += 1
+        playing = Playing(self._play_id, clip, loops, gain)
+        if not self._clips.holds(clip):
+            _log.warning("sound.gone", clip=clip.key, why="it was dropped from the clip memory before it was played")
+            asyncio.get_running_loop().call_soon(self._done_for, owner, PlayDone(playing.play_id, False))
+            return playing.play_id
+        self._clips.use(clip.key, 1)
+        self._plays[playing.play_id] = playing, owner
+        owner.queue[playing.play_id] = playing
+        if owner.connected:
+            self.tell(owner.play_command(playing))
+        return playing.play_id
+
+    def drop_sounds(self, owner: LegHandle | MixHandle) -> None:
+        """See `handles.Desk`."""
+        for play_id in list(owner.queue):
+            asyncio.get_running_loop().call_soon(self._sound_done, m.SoundDone(play_id, False))
+
+    def hold_clip(self, clip: Clip | None, before: Clip | None) -> None:
+        """See `handles.Desk`."""
+        if clip is not None and self._clips.holds(clip):
+            self._clips.use(clip.key, 1)
+        if before is not None and self._clips.holds(before):
+            self._clips.use(before.key, -1)
+
+    def may_wait(self, leg: LegHandle, addresses: set[int]) -> bool:
+        """See `handles.Desk`."""
+        return self._ports.may_wait(leg.port, leg.index, addresses)
+
+    def record(self, leg: int) -> NDArray[np.void]:
+        """See `handles.Desk`."""
+        return self._records.view(np.ndarray)[leg : leg + 1][0]  # type: ignore[no-any-return]
+
+    def now(self) -> int:
+        """See `handles.Desk`."""
+        return self._clock()
+
+    def forget_leg(self, leg: LegHandle) -> None:
+        """See `handles.Desk`. The number is used again only when the engine has forgotten it too."""
+        if self._legs.pop(leg.index, None) is None:
+            return
+        self._ports.release(leg.port, leg.index)
+        self._drop_queue(leg)
+        self.tell(m.CloseLeg(leg.index))
+        self._flush()
+        self._resting.append((self._said, self._free_legs, leg.index))
+        self._let_others_wait(leg.port)
+
+    def forget_mix(self, mix: MixHandle) -> None:
+        """See `handles.Desk`."""
+        if self._mixes.pop(mix.index, None) is None:
+            return
+        self._drop_queue(mix)
+        self.tell(m.CloseMix(mix.index))
+        self._flush()
+        self._resting.append((self._said, self._free_mixes, mix.index))
+
+    def _drop_queue(self, owner: LegHandle | MixHandle) -> None:
+        for play_id in list(owner.queue):
+            self._sound_done(m.SoundDone(play_id, False))
+
+    def _reuse_ids(self) -> None:
+        while self._resting and self._resting[0][0] <= self._applied:
+            _, pool, index = self._resting.popleft()
+            pool.append(index)
+
+    # the line
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        while self._unsent and self._socket is not None:
+            part = self._unsent[:_BATCH]
+            try:
+                self._socket.send(self._encoder.encode(m.Batch(self._said + len(part), part)))
+            except BlockingIOError:
+                asyncio.get_running_loop().add_writer(self._socket.fileno(), self._writable)
+                return
+            except OSError:
+                return  # the engine died: the supervisor will say everything again
+            self._said += len(part)
+            del self._unsent[:_BATCH]
+
+    def _writable(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+        self._flush()
+
+    def _read(self) -> None:
+        for _ in range(64):
+            if self._socket is None:
+                return
+            try:
+                data = self._socket.recv(1 << 18)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lost()
+                return
+            report = self._decoder.decode(data)
+            for event in report.events:
+                self._happened(event)
+            self._note_applied(report.applied)
+
+    def _lost(self) -> None:
+        """The engine closed its end; its exit wakes the supervisor."""
+        self._hang_up_line()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(ConnectionError("the engine ended while it was starting"))
+
+    def _note_applied(self, number: int) -> None:
+        self._applied = max(self._applied, number)
+        due = [waiter for said, waiter in self._waiters if said <= self._applied]
+        self._waiters = [pair for pair in self._waiters if pair[0] > self._applied]
+        for waiter in due:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _happened(self, event: m.Event) -> None:
+        match event:
+            case m.DigitPressed(leg, code) if leg in self._legs:
+                self._legs[leg].digit(code)
+            case m.TalkingChanged(leg, on) if leg in self._legs:
+                self._legs[leg].talking(on)
+            case m.SourceLatched(leg, address, port) if leg in self._legs:
+                self._legs[leg].latched(address, port)
+                self._ports.latched(self._legs[leg].port, leg)
+                self._let_others_wait(self._legs[leg].port)
+            case m.SoundDone():
+                self._sound_done(event)
+            case m.Ready(seconds):
+                if self._ready is not None and not self._ready.done():
+                    self._ready.set_result(seconds)
+            case m.Ticked():
+                self.lateness = event
+            case _:
+                pass  # of a leg that was closed meanwhile
+
+    def _let_others_wait(self, port: int) -> None:
+        for leg in list(self._ports.all[port].waiting):
+            if leg in self._legs:
+                self._legs[leg].reconsider_waiting()
+
+    def _sound_done(self, event: m.SoundDone) -> None:
+        entry = self._plays.pop(event.play_id, None)
+        if entry is None:
+            return
+        playing, owner = entry
+        owner.queue.pop(event.play_id, None)
+        if self._clips.holds(playing.clip):
+            self._clips.use(playing.clip.key, -1)
+        self._done_for(owner, PlayDone(event.play_id, event.finished))
+
+    def _done_for(self, owner: LegHandle | MixHandle, done: PlayDone) -> None:
+        if isinstance(owner, LegHandle) and owner.on_play_done and not owner.closed:
+            owner.on_play_done(done)

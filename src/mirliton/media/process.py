@@ -1,0 +1,160 @@
+"""The engine's own process: ticks on time, takes commands and reports, and does nothing else.
+
+Started by `link` with everything inherited as file descriptors: the command socket, the shared leg records, the clip
+memory and the bound RTP sockets. So when this process dies, its successor gets the same ports and goes on.
+"""
+
+import gc
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+import msgspec
+import numpy as np
+
+from mirliton.media import messages as m
+from mirliton.media.engine import Engine, EngineFull
+from mirliton.media.tables import Capacity, Counters, Tables, make_tables, map_shared
+
+_LONGEST_WAIT = 1.0
+_REPORT_EVENTS = 500
+_DATAGRAM = 1 << 17
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What the control process hands over, as one JSON argument."""
+
+    control: int
+    shared: int
+    clips: int
+    clip_bytes: int
+    sockets: list[int]
+    legs: int
+    mixes: int
+    resume: bool
+    core: int | None = None
+
+
+class _Lateness:
+    """How late ticks begin, for one second at a time."""
+
+    def __init__(self) -> None:
+        self.ticks = self.total = self.most = 0
+        self.since = time.monotonic_ns()
+
+    def note(self, late: int) -> None:
+        self.ticks += 1
+        self.total += late
+        self.most = max(self.most, late)
+
+    def report(self, now: int) -> list[m.Event]:
+        """The event for the second that is over, if it is."""
+        if now - self.since < 1_000_000_000 or not self.ticks:
+            return []
+        event = m.Ticked(self.ticks, self.total, self.most)
+        self.ticks = self.total = self.most = 0
+        self.since = now
+        return [event]
+
+
+class Process:
+    """The loop around an `Engine`."""
+
+    def __init__(self, start: Start) -> None:
+        self._control = socket.socket(fileno=start.control)
+        self._control.setblocking(False)
+        self._engine = Engine(_tables(start), time.monotonic_ns(), resume=start.resume)
+        self._decoder = msgspec.msgpack.Decoder(m.Batch)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._applied = self._reported = 0
+        self._unsent: list[m.Event] = []
+        self._lateness = _Lateness()
+
+    def run(self) -> None:
+        """Until the control process closes its end."""
+        began = time.monotonic()
+        self._engine.step(time.monotonic_ns())  # compiles, or loads what was compiled before
+        self._unsent.append(m.Ready(time.monotonic() - began))
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        due = -1
+        while self._read_commands():
+            now = time.monotonic_ns()
+            if 0 <= due <= now:
+                self._lateness.note(now - due)
+            due = self._engine.step(now, time.time_ns() - now)
+            self._unsent.extend(self._engine.events())
+            self._unsent.extend(self._lateness.report(now))
+            self._report()
+            self._wait(due)
+
+    def _wait(self, due: int) -> None:
+        """Until the next tick or the next command."""
+        left = _LONGEST_WAIT if due < 0 else min(_LONGEST_WAIT, (due - time.monotonic_ns()) / 1e9)
+        if left > 0:
+            select.select([self._control], [], [], left)
+
+    def _read_commands(self) -> bool:
+        """Apply everything that waits. False when the control process is gone."""
+        while True:
+            try:
+                data = self._control.recv(_DATAGRAM)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            batch = self._decoder.decode(data)
+            now = time.monotonic_ns()
+            for command in batch.commands:
+                self._apply(command, now)
+            self._applied = batch.number
+
+    def _apply(self, command: m.Command, now: int) -> None:
+        try:
+            self._engine.apply(command, now)
+        except EngineFull as full:
+            print(f"engine: {full}", file=sys.stderr, flush=True)
+            if isinstance(command, m.Play):
+                self._unsent.append(m.SoundDone(command.play_id, False))
+
+    def _report(self) -> None:
+        """Send what happened; what does not fit into the socket now goes with the next tick."""
+        while self._unsent or self._applied != self._reported:
+            events = self._unsent[:_REPORT_EVENTS]
+            try:
+                self._control.send(self._encoder.encode(m.Report(self._applied, events)))
+            except BlockingIOError:
+                return
+            except OSError:
+                return  # the control process is gone: the next read ends the loop
+            del self._unsent[:_REPORT_EVENTS]
+            self._reported = self._applied
+
+
+def _tables(start: Start) -> Tables:
+    legs, counters = map_shared(start.shared, start.legs, writable=True)
+    counters[Counters.EVENTS] = 0
+    memory = mmap.mmap(start.clips, start.clip_bytes, access=mmap.ACCESS_WRITE)
+    clips = np.frombuffer(memory, np.int16)
+    capacity = Capacity(start.legs, start.mixes, 4 * start.legs + 2 * start.mixes, len(start.sockets))
+    return make_tables(capacity, legs, counters, clips, start.sockets)
+
+
+def main() -> None:
+    """`python -m mirliton.media.process JSON`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's business
+    start = msgspec.json.decode(sys.argv[1], type=Start)
+    if start.core is not None:
+        os.sched_setaffinity(0, {start.core})
+    Process(start).run()
+
+
+if __name__ == "__main__":
+    main()
