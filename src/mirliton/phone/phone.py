@@ -87,9 +87,14 @@ class Phone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up all calls and close the phone; harmless when repeated."""
         await asyncio.gather(*(call.hang_up() for call in self._calls))
-        if self._agent is not None:
-            await self._agent.stop()
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            await agent.stop()
 
     async def call(self, uri: str, *, tell: Tell | None = None, answer_within: float = 60.0) -> Conversation:
         """Call and wait for the answer. Raises `CallFailed`, `ValueError` (unusable URI), `OSError` (cannot bind).

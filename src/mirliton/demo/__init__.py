@@ -1,0 +1,1 @@
+"""The main job in front of your eyes: a real server, real SIP callers with voices, a live roster, recordings."""
