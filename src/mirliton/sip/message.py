@@ -26,7 +26,7 @@ Message = Request | Response
 MAX_HEADER_LINES = 256
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
 _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S{1,64})")
-_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ?(.*)", re.IGNORECASE)
+_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _FOLDING = re.compile(r"\r\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SINGLE = ("Call-ID", "CSeq", "From", "To")
@@ -80,7 +80,7 @@ def _first_line(line: str) -> Message:
     if _CONTROL.search(line):
         raise Malformed("control character")
     if status := _STATUS.fullmatch(line):
-        return Response(int(status[1]), status[2])
+        return Response(int(status[1]), status[2] or "")
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
     if version.upper() != "SIP/2.0" or not _TOKEN.fullmatch(method):
