@@ -23,6 +23,7 @@ from mirliton.conference.effects import (
     StartLoop,
     StopLoop,
 )
+from mirliton.conference.events import OPTIONAL, PUBLISHED
 from mirliton.conference.member import GREGORIAN_OFFSET, Member
 from mirliton.conference.ports import CallerInfo
 from mirliton.conference.profile import Configuration
@@ -49,7 +50,12 @@ class Driver:
         self.now = 100.0
         ids = count(1)
         self.room = Room(
-            of or settings(**keys), instance_id="uuid", next_member_id=lambda: next(ids), now=self.now, unix_offset=1e9
+            of or settings(**keys),
+            instance_id="uuid",
+            next_member_id=lambda: next(ids),
+            now=self.now,
+            unix_offset=1e9,
+            published=PUBLISHED | OPTIONAL,
         )
         self.take()
 

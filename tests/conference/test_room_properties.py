@@ -19,6 +19,7 @@ from mirliton.conference.effects import (
     StartLoop,
     StopLoop,
 )
+from mirliton.conference.events import PUBLISHED
 from mirliton.conference.member import Member
 from mirliton.conference.ports import CallerInfo
 from mirliton.conference.profile import Configuration
@@ -42,6 +43,7 @@ class RoomMachine(RuleBasedStateMachine):
             next_member_id=lambda: next(ids),
             now=0.0,
             hard_limit=7,
+            published=PUBLISHED - {"lock"},
         )
         self.inside: set[int] = set()
         self.talking: set[int] = set()

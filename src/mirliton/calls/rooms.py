@@ -14,7 +14,6 @@ from mirliton.calls.events import EventFeed
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.running import RunningRoom
 from mirliton.calls.sound_queue import SoundStatistics
-from mirliton.conference import effects
 from mirliton.conference.directory import Directory, RoomsFull
 from mirliton.conference.entry import Admission, turn_away
 from mirliton.conference.events import PUBLISHED
@@ -58,13 +57,13 @@ class Rooms:
         self._engine = engine
         self._sounds = sounds
         self._max_rate = max_rate
-        self._published = frozenset(published)
         self._loop = asyncio.get_running_loop()
         self._directory = Directory(
             node=node,
             max_rooms=max_rooms,
             max_members=max_members_per_room,
             unix_offset=time.time() - self._loop.time(),
+            published=frozenset(published),
         )
         self._running: dict[Room, RunningRoom] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,7 +124,7 @@ class Rooms:
             mix,
             sounds=self._sounds,
             sound_statistics=self.sound_statistics,
-            publish=self._publish,
+            publish=self.events.publish,
             on_destroyed=self._forget,
             spawn=self._spawn,
         )
@@ -150,10 +149,6 @@ class Rooms:
     def _forget(self, running: RunningRoom) -> None:
         self._directory.forget(running.room)
         self._running.pop(running.room, None)
-
-    def _publish(self, effect: effects.Publish) -> None:
-        if effect.event["event"] in self._published:
-            self.events.publish(effect.event)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -32,7 +32,7 @@ class RunningRoom:
         *,
         sounds: SoundLibrary,
         sound_statistics: SoundStatistics,
-        publish: Callable[[effects.Publish], None],
+        publish: Callable[[Mapping[str, Any]], None],
         on_destroyed: Callable[["RunningRoom"], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
@@ -125,8 +125,8 @@ class RunningRoom:
             case effects.StopLoop():
                 self._music.clear()
                 self.mix.loop(None)
-            case effects.Publish():
-                self._publish(effect)
+            case effects.Publish(event):
+                self._publish(event)
             case effects.Destroy():
                 self._destroy()
 

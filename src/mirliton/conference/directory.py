@@ -1,9 +1,10 @@
 """The running rooms of this node, by (account id, conference id): finding one and making one are a single step."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from uuid import uuid4
 
+from mirliton.conference.events import PUBLISHED
 from mirliton.conference.room import Room
 from mirliton.conference.settings import RoomSettings
 
@@ -16,13 +17,20 @@ class Directory:
     """All rooms. Ad-hoc rooms of two accounts never meet, whatever their names (semantics 1.5.6)."""
 
     def __init__(
-        self, *, node: str = "", max_rooms: int = 1000, max_members: int = 4000, unix_offset: float = 0.0
+        self,
+        *,
+        node: str = "",
+        max_rooms: int = 1000,
+        max_members: int = 4000,
+        unix_offset: float = 0.0,
+        published: Collection[str] = PUBLISHED,
     ) -> None:
         self._rooms: dict[tuple[str, str], Room] = {}
         self._node = node
         self._max_rooms = max_rooms
         self._max_members = max_members
         self._unix_offset = unix_offset
+        self._published = published
         self._member_ids = itertools.count(1)
 
     def __iter__(self) -> Iterator[Room]:
@@ -52,6 +60,7 @@ class Directory:
             node=self._node,
             unix_offset=self._unix_offset,
             hard_limit=self._max_members,
+            published=self._published,
         )
         self._rooms[key] = room
         return room, True

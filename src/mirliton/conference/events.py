@@ -24,6 +24,21 @@ PUBLISHED = frozenset(
 )
 """The events that are forwarded by default; an operator setting can name others."""
 
+OPTIONAL = frozenset(
+    {
+        "dtmf",
+        "energy-level",
+        "floor-change",
+        "gain-level",
+        "hold-member",
+        "play-file",
+        "play-file-member",
+        "unhold-member",
+        "volume-level",
+    }
+)
+"""The further events that a room can tell of."""
+
 
 def room_event(
     name: str,

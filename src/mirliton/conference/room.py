@@ -4,7 +4,7 @@ One writer: every method takes `now` (seconds, on any steady clock), never raise
 more (a member who has left), and appends `Effect`s to an outbox, which the shell takes with `drain`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from mirliton.conference.effects import (
     StartLoop,
     StopLoop,
 )
-from mirliton.conference.events import room_event
+from mirliton.conference.events import PUBLISHED, room_event
 from mirliton.conference.member import Member, Place, participant
 from mirliton.conference.ports import CallerInfo, Sound
 from mirliton.conference.settings import CallerSettings, RoomSettings
@@ -51,8 +51,12 @@ class Room:
         node: str = "",
         unix_offset: float = 0.0,
         hard_limit: int = 4000,
+        published: Collection[str] = PUBLISHED,
     ) -> None:
-        """`hard_limit` is the operator's bound on members, from which moderators are not exempt."""
+        """`hard_limit` is the operator's bound on members, from which moderators are not exempt.
+
+        `published`: the kinds of events that are told of; only these are numbered.
+        """
         self.settings = settings
         self.place = Place(settings.name, instance_id, node, unix_offset)
         self.started_at = now
@@ -62,6 +66,7 @@ class Room:
         self.ended = False
         self._next_member_id = next_member_id
         self._hard_limit = hard_limit
+        self._published = frozenset(published)
         self._members: dict[int, Member] = {}
         self._moderators = 0
         self._typing: set[int] = set()  # members whose digit matcher waits
@@ -326,6 +331,8 @@ class Room:
 
     def publish(self, name: str, member: Member | None, now: float, **details: Any) -> None:
         """Put an event into the outbox, with counts that are true at this moment."""
+        if name not in self._published:
+            return
         self._sequence += 1
         described = self.participant(member, now) if member else None
         self._outbox.append(Publish(room_event(name, self, self._sequence, now, described, details)))
