@@ -177,6 +177,10 @@ class Call:
     def _quiet(self) -> bool:
         return not (self._playing or self._waiting_for_media or self._queue.busy)
 
+    async def sounds_found(self) -> None:
+        """Return when every sound asked for is in the leg's queue."""
+        await self._queue.idle()
+
     def stop_sounds(self) -> None:
         """Throw away what plays or waits on this leg."""
         self._queue.clear()

@@ -188,6 +188,7 @@ class Rooms:
             case "play":
                 sound = await self._media(running, data)
                 running.act(lambda room, now: room.play(sound, now))
+                await running.sounds_found()
             case _:
                 raise ValueError(f"no such action on a conference: {action!r}")
         await self._engine.settled()
@@ -209,6 +210,7 @@ class Rooms:
                 running.act(lambda room, now: room.play(sound, now))
             else:
                 running.act(lambda room, now: room.play_to(participant_id, sound, now))
+            await running.sounds_found(participant_id)
         else:
             chosen = _many(running.room, action) if participant_id is None else [participant_id]
             for member_id in chosen:

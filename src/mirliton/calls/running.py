@@ -65,6 +65,11 @@ class RunningRoom:
         self._drain()
         return member
 
+    async def sounds_found(self, member_id: int | None = None) -> None:
+        """Return when every sound asked for is in the queue of the room, or of one member."""
+        call = self._calls.get(member_id) if member_id is not None else None
+        await (call.sounds_found() if call else self._queue.idle())
+
     def current_energy(self, member_id: int) -> int:
         """The smoothed score of a member (semantics 3.2)."""
         call = self._calls.get(member_id)

@@ -53,6 +53,11 @@ class SoundQueue:
         """Whether a sound is still being looked for."""
         return self._task is not None
 
+    async def idle(self) -> None:
+        """Return when everything asked for so far has been found and handed over, or given up."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
     def put(self, address: str, language: str, done: Callable[[Playable | None], None]) -> None:
         """Look a sound up; `done` gets it in turn, or None when there is none or the queue is full or closed."""
         if self._closed or len(self._waiting) >= self._limit:
