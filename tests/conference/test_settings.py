@@ -166,6 +166,8 @@ def test_timers_come_from_document_then_account_then_system() -> None:
     assert dialogue_settings({}, {}, configuration).pin_timeout_ms == 1
     assert dialogue_settings({}, {}, configuration).number_timeout_ms == 3
     assert dialogue_settings({}, {"pin_timeout": 9}, configuration).pin_timeout_ms == 9
+    assert dialogue_settings({}, {"pin_timeout": -9}, configuration).pin_timeout_ms == 1
+    assert dialogue_settings({}, {"pin_timeout": 10**9}, configuration).pin_timeout_ms == 600_000
 
 
 def test_language_comes_from_document_then_account_then_system() -> None:

@@ -33,9 +33,7 @@ class Visit(Generic[CallT]):
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """The action is done; the flow goes on at this child, else at the wildcard."""
-
-    child: str = "_"
+    """The action is done; the flow goes on at the wildcard child."""
 
 
 @dataclass(frozen=True, slots=True)

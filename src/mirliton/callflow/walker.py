@@ -33,9 +33,9 @@ class FlowWalker(Generic[CallT]):
                 outer.append(node)
                 node = outcome.flow
                 continue
-            following = _child(node, outcome.child)
+            following = _following(node)
             while following is None and outer:
-                following = _child(outer.pop(), "_")
+                following = _following(outer.pop())
             if following is None:
                 break
             node = following
@@ -56,7 +56,6 @@ class FlowWalker(Generic[CallT]):
         return await action(data, visit)
 
 
-def _child(node: Document, key: str) -> Document | None:
-    children = section(node, "children")
-    found = children.get(key, children.get("_"))
+def _following(node: Document) -> Document | None:
+    found = section(node, "children").get("_")
     return found if isinstance(found, Mapping) and found else None

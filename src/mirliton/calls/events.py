@@ -9,7 +9,7 @@ Event = Mapping[str, Any]
 
 
 class Subscription:
-    """One listener's events, oldest first; iterate over it, or `get`."""
+    """One listener's events, oldest first."""
 
     def __init__(self, feed: "EventFeed", limit: int) -> None:
         self.lost = 0

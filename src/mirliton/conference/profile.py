@@ -21,13 +21,6 @@ class Configuration:
     account_language: str | None = None
     system_language: str = LANGUAGE
 
-    def first(self, key: str) -> tuple[object, str] | None:
-        """The value of a key and where it is set: the account wins over the system."""
-        for source, document in (("account", self.account), ("system", self.system)):
-            if document.get(key) is not None:
-                return document[key], source
-        return None
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -4,7 +4,7 @@ The shape of a room comes from its first caller's settings; the dialogue, role a
 the caller's own (semantics 1.7). `sources` says, for each setting, where its value was found.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from mirliton.conference.reading import Document, flag, section, text, texts, va
 from mirliton.conference.tones import ENTRY, EXIT, Way, tone
 
 MAX_SOUND_CHARACTERS = 4096
+MAX_TIMEOUT_MS = 600_000
 
 
 class Role(StrEnum):
@@ -170,9 +171,12 @@ def dialogue_settings(action: Document, document: Document, configuration: Confi
         welcome=(text(action, "welcome_prompt.media_id") or "conf-welcome") if wanted else "",
         member_pins=texts(document, "member.pins"),
         moderator_pins=texts(document, "moderator.pins"),
-        number_timeout_ms=_milliseconds(configuration, "number_timeout", defaults.NUMBER_TIMEOUT_MS),
-        pin_timeout_ms=whole(document, "pin_timeout")
-        or _milliseconds(configuration, "pin_timeout", defaults.PIN_TIMEOUT_MS),
+        number_timeout_ms=_milliseconds(
+            "number_timeout", (configuration.account, configuration.system), defaults.NUMBER_TIMEOUT_MS
+        ),
+        pin_timeout_ms=_milliseconds(
+            "pin_timeout", (document, configuration.account, configuration.system), defaults.PIN_TIMEOUT_MS
+        ),
         max_participants=max(whole(document, "max_participants") or 0, 0),
         full_sound=text(document, "max_members_media") or "conf-max_participants",
     )
@@ -265,12 +269,10 @@ def _between(number: int | None, low: int, high: int) -> int:
     return min(max(number or 0, low), high)
 
 
-def _milliseconds(configuration: Configuration, key: str, otherwise: int) -> int:
-    for store in (configuration.account, configuration.system):
-        found = whole(store, key)
-        if found is not None and found > 0:
-            return found
-    return otherwise
+def _milliseconds(key: str, stores: Sequence[Document], otherwise: int) -> int:
+    """The first that is set and more than nothing, at most ten minutes: a forgotten phone must not stay for ever."""
+    asked = (whole(store, key) for store in stores)
+    return min(next((found for found in asked if found is not None and found > 0), otherwise), MAX_TIMEOUT_MS)
 
 
 def _first(*choices: bool | None) -> bool:
