@@ -1,0 +1,5 @@
+"""`python -m mirliton` is the command `mirliton`."""
+
+from mirliton.cli import main
+
+main()
