@@ -3,14 +3,19 @@
 import asyncio
 
 import pytest
+import uvloop
 
+from mirliton.settings import SipSettings
+from mirliton.sip.agent import SipAgent
 from mirliton.sip.peer import TransportName
 from mirliton.sip.types import Session, SessionEnded, SessionRefused
 
-from .conftest import ANSWER, OFFER, StartAgent, uri_of
+from .conftest import ANSWER, OFFER, Credentials, StartAgent, answering, uri_of
+
+TRANSPORTS: tuple[TransportName, ...] = ("udp", "tcp")
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_call_is_answered_and_hung_up_by_the_caller(start_agent: StartAgent, transport: TransportName) -> None:
     heard: list[Session] = []
     ended = asyncio.Event()
@@ -111,3 +116,55 @@ async def test_stopping_hangs_up_every_call(start_agent: StartAgent) -> None:
     session.on_ended = lambda reason: ended.set()
     await server.stop()
     assert ended.is_set()
+
+
+async def test_both_sides_change_their_media(start_agent: StartAgent) -> None:
+    changes: list[bytes | None] = []
+    heard: list[Session] = []
+
+    async def handler(session: Session) -> None:
+        heard.append(session)
+
+        def change(sdp: bytes | None) -> bytes | None:
+            changes.append(sdp)
+            return ANSWER if sdp != b"v=0\r\n" else None
+
+        session.on_media_change = change
+        await session.answer(ANSWER)
+
+    server, phone = await start_agent(handler), await start_agent()
+    session = await phone.invite(uri_of(server), OFFER)
+    assert await session.reinvite(OFFER) == ANSWER
+    with pytest.raises(SessionRefused) as refused:
+        await session.reinvite(b"v=0\r\n")
+    assert refused.value.code == 488
+    session.on_media_change = lambda sdp: OFFER
+    assert await heard[0].reinvite(ANSWER) == OFFER
+    assert changes == [OFFER, b"v=0\r\n"]
+    await session.hang_up()
+    with pytest.raises(SessionEnded):
+        await session.reinvite(OFFER)
+
+
+@pytest.mark.parametrize("bad", ["", "1000", "tel:+31", "sips:a@b", "sip:a b@c"])
+async def test_what_cannot_be_called_is_said_at_once(start_agent: StartAgent, bad: str) -> None:
+    phone = await start_agent()
+    with pytest.raises(ValueError, match=r"URI|called"):
+        await phone.invite(bad, OFFER)
+    with pytest.raises(ValueError, match="not a safe header"):
+        await phone.invite("sip:a@127.0.0.1", OFFER, headers={"X-A": "b\r\nVia: c"})
+
+
+def test_calls_work_on_uvloop_too() -> None:
+    async def both_transports() -> None:
+        agents = [SipAgent(SipSettings(listen="127.0.0.1:0"), answering, Credentials()) for _ in range(2)]
+        for agent in agents:
+            await agent.start()
+        for transport in TRANSPORTS:
+            session = await agents[0].invite(uri_of(agents[1]), OFFER, transport=transport)
+            assert session.answer_sdp == ANSWER
+        for agent in agents:
+            await agent.stop()
+        assert [agent.statistics()["sessions"] for agent in agents] == [0, 0]
+
+    uvloop.run(both_transports())

@@ -257,7 +257,7 @@ def test_our_reinvite_that_got_491_comes_again_later(ours: bool, wait: float) ->
     assert cseq(again)[0] == cseq(first)[0] + 1
     outputs = respond_to(usage, again, 200, 7, body=ANSWER)
     assert only(outputs, Acknowledge).request.method == "ACK"
-    assert Reinvited(ANSWER) in outputs or Answered(ANSWER) in outputs
+    assert Reinvited(ANSWER) in outputs
 
 
 def test_while_waiting_after_glare_the_other_sides_reinvite_is_taken() -> None:
@@ -270,8 +270,7 @@ def test_while_waiting_after_glare_the_other_sides_reinvite_is_taken() -> None:
 
 def test_our_reinvite_is_answered() -> None:
     usage = connected()
-    changed = OFFER.replace(b"4000", b"4002")
-    ask = only(usage.reinvite(changed, 1), Ask).request
+    ask = only(usage.reinvite(ANSWER, 1), Ask).request
     assert respond_to(usage, ask, 200, 1, body=ANSWER)[1:] == [Reinvited(ANSWER)]
     assert [type(output) for output in respond_to(usage, ask, 200, 2, body=ANSWER)] == [Acknowledge]
 

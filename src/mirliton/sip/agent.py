@@ -8,24 +8,25 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import Any
 
 import structlog
 from sipmessage import Request, Response
 
 from mirliton.settings import SipSettings, split_address
+from mirliton.sip.addresses import OurAddresses, literal, resolve, transport_of
 from mirliton.sip.admission import TokenBucket
+from mirliton.sip.alarm import Alarm
 from mirliton.sip.authentication import Gatekeeper, Refusal
 from mirliton.sip.call import SipSession
 from mirliton.sip.deadlines import Deadlines
 from mirliton.sip.dialog import Dialog, DialogId, next_hop
 from mirliton.sip.digest import ALGORITHMS
-from mirliton.sip.grammar import Malformed, WireURI, parse_uri, quoted
+from mirliton.sip.grammar import Malformed, WireURI
 from mirliton.sip.incoming import IncomingUsage
 from mirliton.sip.message import (
     branch,
@@ -35,14 +36,12 @@ from mirliton.sip.message import (
     prepend_via,
     read_message,
     respond,
-    set_body,
-    set_header,
     stamp_via,
     to_tag,
     to_wire,
     tokens,
 )
-from mirliton.sip.outgoing import OutgoingUsage
+from mirliton.sip.outgoing import OutgoingUsage, callable_uri, new_invite
 from mirliton.sip.peer import Peer, TransportName
 from mirliton.sip.registrar import Registrar
 from mirliton.sip.session import (
@@ -64,7 +63,6 @@ from mirliton.sip.session import (
 )
 from mirliton.sip.session_timer import TimerPolicy, too_brief
 from mirliton.sip.transaction import (
-    MAGIC_COOKIE,
     InviteClient,
     InviteServer,
     PlainClient,
@@ -79,6 +77,7 @@ from mirliton.sip.types import CredentialSource, Device, SessionHandler, Session
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 2.5
+_CREDENTIAL_SECONDS = 10.0
 
 
 class SipAgent:
@@ -116,6 +115,7 @@ class SipAgent:
         self._transactions = Transactions(
             self._policy.timing, settings.max_transactions, self._transports.send, self._deadlines, self._count
         )
+        self._addresses = OurAddresses(self._transports, settings.public_address)
         self._gate = Gatekeeper(credentials, settings.trusted, settings.nonce_lifetime_seconds, digest_algorithms)
         self.registrar = Registrar(
             max_bindings=settings.max_registrations,
@@ -128,8 +128,7 @@ class SipAgent:
         self._by_invite: dict[Request, SipSession] = {}
         self._checking: dict[Request, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wake: asyncio.TimerHandle | None = None
-        self._wake_at: float | None = None
+        self._alarm = Alarm(self.now, self._woken)
         self._tag_secret = secrets.token_bytes(16)
         self._stopping = False
         self._quiet = asyncio.Event()
@@ -162,8 +161,7 @@ class SipAgent:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=0.4)
-        if self._wake is not None:
-            self._wake.cancel()
+        self._alarm.stop()
         await self._transports.stop()
 
     def statistics(self) -> dict[str, int]:
@@ -197,19 +195,15 @@ class SipAgent:
         Raises `SessionRefused` (final refusal, 408 for no answer, 503 when full), `SessionEnded`, `ValueError` for an
         unusable URI or header. Cancelling the coroutine sends CANCEL.
         """
-        try:
-            target = parse_uri(uri)
-        except Malformed as malformed:
-            raise ValueError(f"{uri!r}: {malformed.reason}") from malformed
-        if target.scheme != "sip":
-            raise ValueError(f"{uri!r}: only sip: can be called")
-        if len(self._sessions) >= self._settings.max_calls or self._transactions.full or self._stopping:
+        target = callable_uri(uri)
+        if len(self._sessions) >= self._settings.max_calls or self._transactions.full() or self._stopping:
             raise SessionRefused(503, "too many calls")
-        peer = await _resolve(_transport_of(target, transport), target)
+        peer = await resolve(transport_of(target, transport), target)
         if peer is None:
             raise SessionRefused(503, f"{target.host}: no such host")
-        invite = self._new_invite(target, sdp, peer, from_uri, display, headers or {})
-        usage = OutgoingUsage(invite, self._contact(peer), peer, self._policy)
+        caller = from_uri or f"sip:mirliton@{self._addresses.host(peer)}"
+        invite = new_invite(target, sdp, caller, display, headers or {})
+        usage = OutgoingUsage(invite, self._addresses.contact(peer), peer, self._policy)
         session = SipSession(self, usage, peer, credentials=credentials)
         session.on_progress = on_progress
         self._sessions[usage] = session
@@ -224,23 +218,6 @@ class SipAgent:
             self.drive(session, usage.hang_up(self.now()))
             raise
         return session
-
-    def _new_invite(
-        self, target: WireURI, sdp: bytes, peer: Peer, from_uri: str | None, display: str, headers: Mapping[str, str]
-    ) -> Request:
-        caller = str(parse_uri(from_uri)) if from_uri else f"sip:mirliton@{self._host(peer)}"
-        invite = Request("INVITE", target)
-        set_header(invite, "Max-Forwards", "70")
-        name = f"{quoted(display)} " if display else ""
-        set_header(invite, "From", f"{name}<{caller}>;tag={secrets.token_hex(8)}")
-        set_header(invite, "To", f"<{target}>")
-        set_header(invite, "Call-ID", secrets.token_hex(16))
-        set_header(invite, "CSeq", "1 INVITE")
-        set_header(invite, "User-Agent", "Mirliton")
-        for header, value in headers.items():
-            set_header(invite, header, value)
-        set_body(invite, sdp)
-        return invite
 
     # -- from the network ----------------------------------------------------------------------------------------------
 
@@ -277,7 +254,8 @@ class SipAgent:
     def _no_room(self, request: Request, now: float) -> Response | None:
         """Refusals that must not cost memory."""
         new_call = request.method == "INVITE" and not to_tag(request)
-        if self._transactions.full:
+        known = request.method == "CANCEL" or self._session_of(request) is not None
+        if self._transactions.full(for_known_calls=known):
             reason = "transactions"
         elif new_call and (len(self._sessions) + len(self._checking) >= self._settings.max_calls or self._stopping):
             reason = "calls"
@@ -323,8 +301,11 @@ class SipAgent:
             return respond(request, 415, local_tag=tag, headers={"Accept": "application/sdp"})
         return None
 
+    def _session_of(self, request: Request) -> SipSession | None:
+        return self._dialogs.get((call_id(request), to_tag(request), from_tag(request)))
+
     def _in_dialog(self, request: Request, now: float) -> None:
-        session = self._dialogs.get((call_id(request), to_tag(request), from_tag(request)))
+        session = self._session_of(request)
         if session is not None:
             self.drive(session, session.usage.receive(request, now))
         elif request.method == "ACK":
@@ -378,7 +359,8 @@ class SipAgent:
     async def _authenticated(self, request: Request) -> Device | None:
         """The device behind a request; None when it was refused."""
         try:
-            who = await self._gate.check(request, self.now(), self._stateless_tag(request))
+            async with asyncio.timeout(_CREDENTIAL_SECONDS):
+                who = await self._gate.check(request, self.now(), self._stateless_tag(request))
         except Exception:
             log.exception("credentials cannot be read")
             self._refuse(request, respond(request, 500, local_tag=self._stateless_tag(request)))
@@ -391,7 +373,7 @@ class SipAgent:
 
     def _begin(self, invite: Request, source: Peer, device: Device | None) -> None:
         try:
-            dialog = Dialog.from_invite(invite, secrets.token_hex(8), self._contact(source), source)
+            dialog = Dialog.from_invite(invite, secrets.token_hex(8), self._addresses.contact(source), source)
         except Malformed as malformed:
             self._refuse(invite, respond(invite, 400, malformed.reason, local_tag=self._stateless_tag(invite)))
             return
@@ -462,10 +444,10 @@ class SipAgent:
             self._send_to(session, request, session.peer)
             return
         hop = next_hop(request)
-        transport = _transport_of(hop, "udp")
+        transport = transport_of(hop, "udp")
         if not usage.dialog.routes and self._answers_by_its_flow(usage.dialog.flow, hop):
             self._send_to(session, request, usage.dialog.flow)
-        elif (host := _literal(hop.host)) is not None:
+        elif (host := literal(hop.host)) is not None:
             self._send_to(session, request, Peer(transport, host, hop.port or 5060))
         else:
             self._spawn(self._send_resolved(session, request, transport, hop))
@@ -474,13 +456,13 @@ class SipAgent:
         """A phone behind a NAT is reached by the way it came, not by the private Contact that it gave."""
         if flow.transport == "tcp":
             return self._transports.is_open(flow)
-        host = _literal(hop.host)
+        host = literal(hop.host)
         return host is not None and host != flow.host and IPv4Address(host).is_private
 
     async def _send_resolved(
         self, session: SipSession, request: Request, transport: TransportName, hop: WireURI
     ) -> None:
-        peer = await _resolve(transport, hop)
+        peer = await resolve(transport, hop)
         if peer is not None:
             self._send_to(session, request, peer)
         elif request.method != "ACK":
@@ -491,7 +473,7 @@ class SipAgent:
             self._ask(session, request, peer)
             return
         if request.headers.get("Via") is None:
-            prepend_via(request, self._via(peer))
+            prepend_via(request, self._addresses.via(peer))
         else:
             self._count["retransmissions"] += 1
         self._count["sent ACK"] += 1
@@ -499,7 +481,7 @@ class SipAgent:
 
     def _ask(self, session: SipSession, request: Request, peer: Peer, *, report: bool = True) -> None:
         if request.method != "CANCEL":
-            prepend_via(request, self._via(peer))
+            prepend_via(request, self._addresses.via(peer))
 
         def on_response(response: Response) -> None:
             if report:
@@ -512,37 +494,14 @@ class SipAgent:
 
         self._transactions.ask(request, peer, on_response, on_failure, self.now())
 
-    # -- addresses -----------------------------------------------------------------------------------------------------
-
-    def _host(self, peer: Peer) -> str:
-        return self._settings.public_address or self._transports.local_host(peer.host)
-
-    def _via(self, peer: Peer) -> str:
-        sent_by = f"{self._host(peer)}:{self.listening[1]}"
-        return f"SIP/2.0/{peer.transport.upper()} {sent_by};rport;branch={MAGIC_COOKIE}{secrets.token_hex(10)}"
-
-    def _contact(self, peer: Peer) -> str:
-        transport = ";transport=tcp" if peer.transport == "tcp" else ""
-        return f"<sip:mirliton@{self._host(peer)}:{self.listening[1]}{transport}>"
-
-    # -- time and tasks ------------------------------------------------------------------------------------------------
+    # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """One timer for everything."""
         if self._stopping and not self._sessions and not self._transactions.waiting:
             self._quiet.set()
-        at = self._deadlines.next
-        if at == self._wake_at:
-            return
-        if self._wake is not None:
-            self._wake.cancel()
-        self._wake_at = at
-        self._wake = None
-        if at is not None:
-            self._wake = asyncio.get_running_loop().call_later(max(0.0, at - self.now()), self._woken)
+        self._alarm.set(self._deadlines.next)
 
     def _woken(self) -> None:
-        self._wake = self._wake_at = None
         now = self.now()
         for machine in self._deadlines.due(now):
             if isinstance(machine, InviteUsage):
@@ -562,27 +521,3 @@ class SipAgent:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _transport_of(uri: WireURI, default: TransportName) -> TransportName:
-    named = (uri.parameters.get("transport") or default).lower()
-    return "tcp" if named == "tcp" else "udp"
-
-
-def _literal(host: str) -> str | None:
-    try:
-        return str(IPv4Address(host))
-    except AddressValueError:
-        return None
-
-
-async def _resolve(transport: TransportName, uri: WireURI) -> Peer | None:
-    """The first IPv4 address of a host (no SRV or NAPTR), or None."""
-    port = uri.port or 5060
-    if (literal := _literal(uri.host)) is not None:
-        return Peer(transport, literal, port)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(uri.host, port, family=socket.AF_INET)
-    except (OSError, UnicodeError):
-        return None
-    return Peer(transport, str(found[0][4][0]), port) if found else None

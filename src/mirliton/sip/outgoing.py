@@ -1,9 +1,13 @@
 """How a session begins on the calling side: INVITE, passwords, 422, CANCEL and its race with the 200."""
 
+import secrets
+from collections.abc import Mapping
+
 from sipmessage import Headers, Request, Response
 
 from mirliton.sip.dialog import Dialog
-from mirliton.sip.message import cseq, number, set_body, to_tag
+from mirliton.sip.grammar import Malformed, WireURI, parse_uri, quoted
+from mirliton.sip.message import cseq, number, set_body, set_header, to_tag
 from mirliton.sip.peer import Peer
 from mirliton.sip.session import (
     ALLOW,
@@ -148,6 +152,33 @@ class OutgoingUsage(InviteUsage):
         # A forked INVITE was answered twice: the first one keeps the call, the others are hung up (section 13.2.2.4).
         other = Dialog.from_response(self.invite, response, self._contact, self._flow)
         return [Acknowledge(other.request("ACK", sequence)), Ask(other.request("BYE"))]
+
+
+def callable_uri(text: str) -> WireURI:
+    """A URI that can be called. Raises `ValueError`."""
+    try:
+        target = parse_uri(text)
+    except Malformed as malformed:
+        raise ValueError(f"{text!r}: {malformed.reason}") from malformed
+    if target.scheme != "sip":
+        raise ValueError(f"{text!r}: only sip: can be called")
+    return target
+
+
+def new_invite(target: WireURI, sdp: bytes, caller: str, display: str, headers: Mapping[str, str]) -> Request:
+    """An INVITE outside of dialogs, without Via and Contact. Raises `ValueError` for unsafe headers or caller."""
+    invite = Request("INVITE", target)
+    set_header(invite, "Max-Forwards", "70")
+    name = f"{quoted(display)} " if display else ""
+    set_header(invite, "From", f"{name}<{callable_uri(caller)}>;tag={secrets.token_hex(8)}")
+    set_header(invite, "To", f"<{target}>")
+    set_header(invite, "Call-ID", secrets.token_hex(16))
+    set_header(invite, "CSeq", "1 INVITE")
+    set_header(invite, "User-Agent", "Mirliton")
+    for header, value in headers.items():
+        set_header(invite, header, value)
+    set_body(invite, sdp)
+    return invite
 
 
 def _copy(invite: Request, sequence: int) -> Request:

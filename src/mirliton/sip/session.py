@@ -183,6 +183,7 @@ class InviteUsage:
         self._session_timer: SessionTimer | None = None
         self._their_methods: set[str] = set()
         self._reinvite: bytes | None = None  # our offer that is under way or waits for its turn after glare
+        self._refreshing = False  # that offer only refreshes the session timer: nobody waits for its answer
         self._glares = 0
         self._acks: dict[int, Request] = {}
         self._bye_after_ack = False
@@ -356,7 +357,7 @@ class InviteUsage:
         """Offer new media; `Reinvited` or `Refused` follows (glare is waited out and tried again)."""
         if self.phase is not Phase.CONNECTED or self._reinvite is not None or self._acceptance is not None:
             return [Refused(491, "Request Pending")]
-        self._glares = 0
+        self._glares, self._refreshing = 0, False
         return self._send_reinvite(sdp)
 
     def _send_reinvite(self, sdp: bytes) -> list[Output]:
@@ -399,10 +400,14 @@ class InviteUsage:
         return self._lost(408, now)
 
     def _lost(self, code: int, now: float) -> list[Output]:
-        waiting: list[Output] = [Refused(code, "the other side is gone")] if self._reinvite is not None else []
+        waiting: list[Output] = [Refused(code, "the other side is gone")] if self._awaited else []
         if code == 481:
             return [*waiting, *self._gone("the other side knows no such call")]
         return [*waiting, *self.hang_up(now, at_once=True, reason="the other side does not answer")]
+
+    @property
+    def _awaited(self) -> bool:
+        return self._reinvite is not None and not self._refreshing
 
     def _reinvite_answered(self, request: Request, response: Response, now: float) -> list[Output]:
         sequence = cseq(request)[0]
@@ -417,7 +422,7 @@ class InviteUsage:
             self._timers.start("glare", now + self._policy.glare(low, high))
             return []
         self._reinvite = None
-        return [Refused(response.code, response.phrase)]
+        return [] if self._refreshing else [Refused(response.code, response.phrase)]
 
     def _reinvite_accepted(self, sequence: int, request: Request, response: Response, now: float) -> list[Output]:
         if sequence in self._acks:
@@ -432,9 +437,8 @@ class InviteUsage:
         self._reinvite = None
         if not response.body:
             return [*outputs, *self.hang_up(now, reason="no SDP answer to our offer")]
-        unchanged = request.body == self.local_sdp
         self.local_sdp = request.body
-        return [*outputs, Answered(response.body) if unchanged else Reinvited(response.body)]
+        return [*outputs, Answered(response.body) if self._refreshing else Reinvited(response.body)]
 
     def _updated(self, response: Response, now: float) -> list[Output]:
         if response.code < 300:
@@ -497,7 +501,7 @@ class InviteUsage:
             return [Ask(self._refresh_request("UPDATE"))]
         if self._reinvite is not None or self._acceptance is not None or self.local_sdp is None:
             return []
-        self._glares = 0
+        self._glares, self._refreshing = 0, True
         return self._send_reinvite(self.local_sdp)
 
     def _note_methods(self, message: Request | Response) -> None:

@@ -74,10 +74,9 @@ class Transactions:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    @property
-    def full(self) -> bool:
-        """No room for one more server transaction."""
-        return len(self) >= self._limit
+    def full(self, *, for_known_calls: bool = False) -> bool:
+        """No room for one more. A quarter more is kept for calls that go on: they must be able to end."""
+        return len(self) >= (self._limit + self._limit // 4 if for_known_calls else self._limit)
 
     @property
     def waiting(self) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from typing import cast
 
 from mirliton.sip.framing import Framer
 from mirliton.sip.grammar import Malformed
@@ -44,9 +45,7 @@ class _Connection(asyncio.Protocol):
         self.used_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("not a stream")
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are of no common class
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = Peer("tcp", host, port)
         self._owner.opened(self)
