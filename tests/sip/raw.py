@@ -7,6 +7,7 @@ from typing import Self
 from sipmessage import Request, Response
 
 from mirliton.sip.message import read_message
+from mirliton.sip.transaction import client_key
 
 from .messages import request_text
 
@@ -38,8 +39,10 @@ class Datagrams:
     async def ask(self, method: str, **fields: object) -> Response:
         """Send a request and get its final response."""
         fields = {"via": f"SIP/2.0/UDP 127.0.0.1:{self.port}", "branch": f"z9hG4bK{id(fields)}{method}"} | fields
-        await self.send(request_text(method, **fields))  # type: ignore[arg-type]
+        asked = request_text(method, **fields)  # type: ignore[arg-type]
+        wanted = client_key(read_message(asked))
+        await self.send(asked)
         while True:
             response = await self.receive()
-            if isinstance(response, Response) and response.code >= 200:
+            if isinstance(response, Response) and response.code >= 200 and client_key(response) == wanted:
                 return response

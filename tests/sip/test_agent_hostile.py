@@ -15,9 +15,9 @@ from .raw import Datagrams
 
 PIECES = [
     b"\r\n", b"\r\n\r\n", b'"', b"<", b">", b";", b",", b"=", b"%", b"\x00", b"\xff\xfe", b"sip:", b"SIP/2.0", b"tag=",
-    b"branch=", b"Content-Length: 5\r\n", b"Require: x\r\n", b"Session-Expires: 0\r\n", b"Contact: *\r\n", b"99999999999",
-    b"Record-Route: <sip:;lr>\r\n", b"Record-Route: x\r\n", b"To: <sip:a@b>;tag=\r\n", b"v: x\r\n", b"maddr=1.1.1.1;",
-    b"Authorization: Digest nonce=\r\n", b"Contact: <sip:a@[::1]>\r\n", b"Supported: timer\r\n", b"Min-SE: 99999999\r\n",
+    b"branch=", b"Content-Length: 5\r\n", b"Require: x\r\n", b"Session-Expires: 0\r\n", b"Contact: *\r\n",
+    b"99999999999",    b"Record-Route: <sip:;lr>\r\n", b"Record-Route: x\r\n", b"To: <sip:a@b>;tag=\r\n", b"v: x\r\n",
+    b"Authorization: Digest nonce=\r\n", b"Contact: <sip:a@[::1]>\r\n", b"Min-SE: 99999999\r\n",
 ]  # fmt: skip
 
 
@@ -72,11 +72,11 @@ async def test_damaged_messages_break_nothing(start_agent: StartAgent, seed: int
         await raw.send(request_text("ACK", call="victim", to_tag=callee))
         before = server.statistics()["sessions"]
         messages = examples(callee)
-        for number in range(2000):
-            await raw.send(damaged(chance, chance.choice(messages)))
-            if number % 20 == 0:
-                await asyncio.sleep(0)  # lets the agent read, so that the kernel's buffer does not drop
-        assert (await raw.ask("OPTIONS", call="alive")).code == 200
+        for turn in range(100):
+            for _ in range(20):
+                await raw.send(damaged(chance, chance.choice(messages)))
+            # Waiting for an answer lets the agent read, so that the kernel's buffer does not drop.
+            assert (await raw.ask("OPTIONS", call="alive", branch=f"z9hG4bKalive{turn}")).code == 200
         assert before == server.statistics()["sessions"] == 1
         assert (await raw.ask("BYE", cseq=2**31 - 1, call="victim", to_tag=callee)).code == 200
     assert mistakes == []

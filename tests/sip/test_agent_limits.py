@@ -10,7 +10,7 @@ from mirliton.sip.digest import answer_challenges
 from mirliton.sip.message import to_tag, top_via
 from mirliton.sip.types import Session, SessionRefused
 
-from .conftest import OFFER, StartAgent, uri_of
+from .conftest import OFFER, Credentials, StartAgent, uri_of
 from .messages import request_text
 from .raw import Datagrams
 
@@ -220,3 +220,56 @@ async def test_a_phone_registers_and_is_found(start_agent: StartAgent) -> None:
     assert "stale=true" in replayed.headers["WWW-Authenticate"]
     (binding,) = server.registrar.lookup("account", "device", server.now())
     assert binding.flow.port == raw.port
+
+
+FOREIGN = 'Authorization: Digest username="x", realm="elsewhere", nonce="n", uri="u", response="0", cnonce="c", \
+nc=00000001, qop=auth'
+GUESSED = FOREIGN.replace("elsewhere", "mirliton.local")
+
+
+@pytest.mark.parametrize(
+    ("trusted", "headers", "code"),
+    [
+        (["127.0.0.0/8"], (), 200),
+        (["127.0.0.0/8"], (FOREIGN,), 200),
+        (["127.0.0.0/8"], (GUESSED,), 401),
+        (["127.0.0.2/32"], (), 401),
+        (["127.0.0.2/32"], (FOREIGN,), 401),
+    ],
+)
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+async def test_only_trusted_networks_need_no_password(
+    start_agent: StartAgent, method: str, trusted: list[str], headers: tuple[str, ...], code: int
+) -> None:
+    server = await start_agent(trusted=trusted)
+    with Datagrams(server.listening[1]) as raw:
+        response = await raw.ask(method, headers=headers, body=OFFER)
+        assert response.code == code
+        if method == "INVITE" and code == 200:
+            assert (await raw.ask("BYE", cseq=2, to_tag=to_tag(response))).code == 200
+
+
+async def test_a_broken_credential_source_is_a_500(start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(self: Credentials, domain: str) -> str:
+        raise OSError("no database")
+
+    monkeypatch.setattr(Credentials, "realm_for", broken)
+    server = await start_agent(trusted=[])
+    with Datagrams(server.listening[1]) as raw:
+        assert (await raw.ask("INVITE", body=OFFER)).code == 500
+    assert server.statistics()["sessions"] == 0
+
+
+@pytest.mark.slow
+async def test_a_cancel_while_the_password_is_checked(start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(self: Credentials, domain: str) -> str:
+        await asyncio.Event().wait()
+        return domain
+
+    monkeypatch.setattr(Credentials, "realm_for", slow)
+    server, phone = await start_agent(trusted=[]), await start_agent()
+    with pytest.raises(SessionRefused):
+        await phone.invite(uri_of(server), OFFER, timeout=0.4)  # the 100 that lets the CANCEL go comes after 0.2 s
+    await phone.stop()
+    assert server.statistics()["received CANCEL"] == 1
+    assert phone.statistics()["sessions"] == 0

@@ -282,7 +282,7 @@ class SipAgent:
         elif request.method == "INVITE":
             self._new_call(request, source, now)
         elif request.method == "OPTIONS":
-            self._reply(request, capabilities(request, self._stateless_tag(request)))
+            self._spawn(self._tell_capabilities(request, trusted=self._gate.trusts(source.host)))
         elif request.method == "REGISTER":
             self._spawn(self._register(request, source))
         else:
@@ -350,26 +350,27 @@ class SipAgent:
 
     async def _authenticate_call(self, invite: Request, source: Peer) -> None:
         try:
-            who = await self._authenticated(invite)
+            allowed, device = await self._access(invite, trusted=self._gate.trusts(source.host))
         finally:
             self._checking.pop(invite, None)
-        if isinstance(who, Device):
-            self._begin(invite, source, who)
+        if allowed:
+            self._begin(invite, source, device)
 
-    async def _authenticated(self, request: Request) -> Device | None:
-        """The device behind a request; None when it was refused."""
+    async def _access(self, request: Request, *, trusted: bool) -> tuple[bool, Device | None]:
+        """Whether a request may go on, and for which device; a refusal has been sent."""
+        tag = self._stateless_tag(request)
         try:
             async with asyncio.timeout(_CREDENTIAL_SECONDS):
-                who = await self._gate.check(request, self.now(), self._stateless_tag(request))
+                who = await self._gate.check(request, self.now(), tag, trusted=trusted)
         except Exception:
             log.exception("credentials cannot be read")
-            self._refuse(request, respond(request, 500, local_tag=self._stateless_tag(request)))
-            return None
+            self._refuse(request, respond(request, 500, local_tag=tag))
+            return False, None
         if isinstance(who, Refusal):
             self._count[f"rejected: {who.reason}"] += 1
             self._reply(request, who.response)
-            return None
-        return who
+            return False, None
+        return True, who
 
     def _begin(self, invite: Request, source: Peer, device: Device | None) -> None:
         try:
@@ -390,8 +391,13 @@ class SipAgent:
             log.exception("session handler failed", call_id=session.call_id)
             self.drive(session, session.usage.hang_up(self.now(), reason="server error"))
 
+    async def _tell_capabilities(self, request: Request, *, trusted: bool) -> None:
+        allowed, _ = await self._access(request, trusted=trusted)
+        if allowed:
+            self._reply(request, capabilities(request, self._stateless_tag(request)))
+
     async def _register(self, request: Request, source: Peer) -> None:
-        device = await self._authenticated(request)
+        _, device = await self._access(request, trusted=False)
         if device is not None:
             response = self.registrar.register(request, device, source, self.now(), self._stateless_tag(request))
             self._count[f"registrations: {response.code}"] += 1

@@ -37,8 +37,11 @@ class Gatekeeper:
             return False
         return any(address in network for network in self._trusted)
 
-    async def check(self, request: Request, now: float, local_tag: str) -> Device | Refusal:
-        """The device behind a request, or the challenge to send it."""
+    async def check(self, request: Request, now: float, local_tag: str, *, trusted: bool) -> Device | Refusal | None:
+        """The device behind a request, or the challenge to send it.
+
+        None: a trusted source that says nothing about our realm (a proxy may pass on what was meant for itself).
+        """
         realm = await self._source.realm_for(request.uri.host)
         for value in request.headers.getlist("Authorization"):
             answer = parse_answer(value)
@@ -50,7 +53,7 @@ class Gatekeeper:
                 return credential.device
             reason = "stale nonce" if verdict is Verdict.STALE else "wrong password"
             return self._challenge(request, realm, now, local_tag, reason, stale=verdict is Verdict.STALE)
-        return self._challenge(request, realm, now, local_tag, "no password")
+        return None if trusted else self._challenge(request, realm, now, local_tag, "no password")
 
     def _challenge(
         self, request: Request, realm: str, now: float, local_tag: str, reason: str, *, stale: bool = False
