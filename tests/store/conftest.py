@@ -1,4 +1,4 @@
-"""A store of its own for every test: SQLite in a temporary folder, or PostgreSQL by MIRLITON_TEST_POSTGRES."""
+"""A store of its own for every test: SQLite in a temporary folder, or the PostgreSQL of MIRLITON_TEST_POSTGRES."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,11 +7,15 @@ import pytest
 
 from mirliton.store import Document, Store
 
+from . import postgres
+
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store, open."""
-    store = Store(None, tmp_path)
+    if postgres.URL is not None:
+        await postgres.empty(postgres.URL)
+    store = Store(postgres.URL, tmp_path)
     await store.open()
     yield store
     await store.close()

@@ -10,6 +10,8 @@ from mirliton.store import ClaimTaken, Document, NotFound, StaleRevision, Store,
 from mirliton.store.claims import MAX_CLAIMS, TooManyClaims
 from mirliton.store.document import GREGORIAN_OFFSET
 
+from . import postgres
+
 
 async def test_a_document_comes_back_as_it_was_stored(store: Store, account: Document) -> None:
     body = {"name": "Ünïcode \u0000", "deep": [{"x": 1.5}, None]}
@@ -68,8 +70,8 @@ async def test_of_many_concurrent_claims_on_a_number_one_wins(store: Store, acco
     assert len((await store.documents.list(account.id, "conference")).documents) == 1
 
 
-async def test_two_stores_on_one_file_still_agree_on_who_has_a_number(store: Store, account: Document) -> None:
-    second = Store(None, store.data_dir)
+async def test_two_stores_on_one_database_still_agree_on_who_has_a_number(store: Store, account: Document) -> None:
+    second = Store(postgres.URL, store.data_dir)
     await second.open()
     try:
         body = {"name": "x", "conference_numbers": ["800"]}

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -57,7 +58,9 @@ def _explained(call: Call, route: Route, raised: Exception) -> ApiError:
     if isinstance(raised, ClientDisconnect):
         return ApiError(400, "parse_error", {"message": "the connection closed before the body was complete"})
     call.services.metrics.faults.inc()
-    log.error("request met a fault", request_id=call.request_id, route=route.path, verb=call.verb, exc_info=raised)
+    # As text, on one line: a renderer that shows local variables would put tokens and PINs into the log.
+    trace = "".join(traceback.format_exception(raised))
+    log.error("request met a fault", request_id=call.request_id, route=route.path, verb=call.verb, trace=trace)
     if isinstance(raised, SQLAlchemyError):
         return ApiError(503, "datastore_fault", {"message": "the database does not answer: try again later"})
     return ApiError(500, "unspecified_fault", {"message": f"a fault of the server, logged as {call.request_id}"})

@@ -36,7 +36,7 @@ async def log_in_with_key(call: Call) -> Reply:
 async def log_in_with_credentials(call: Call) -> Reply:
     """`PUT /user_auth`."""
     digest, method = _text(call, "credentials"), call.data().get("method", "md5")
-    if method not in _DIGEST_LENGTH:
+    if not isinstance(method, str) or method not in _DIGEST_LENGTH:
         message = "must be md5 or sha: choose the digest that you send"
         raise wrong("method", "enum", message, value=method, target=sorted(_DIGEST_LENGTH))
     keys = _account_keys(call)

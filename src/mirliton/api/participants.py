@@ -78,11 +78,11 @@ def _command(call: Call, wanted: int | None, action: str, data: dict[str, Any]) 
 
 
 def _check_relation(call: Call, arguments: dict[str, Any]) -> None:
-    present = {one["participant_id"] for one in _present(call)}
+    present = [one["participant_id"] for one in _present(call)]
     for key in ("participant_id", "other_participant"):
         if key not in arguments:
             raise wrong(f"data.{key}", "required", "this key is required: add the participant's id")
-        if arguments[key] not in present:
+        if isinstance(arguments[key], bool) or arguments[key] not in present:
             raise ApiError(404, "bad_identifier", {"id": arguments[key], "cause": arguments[key]})
     relationship = arguments.get("relationship", "clear")
     if relationship not in RELATIONSHIPS:

@@ -34,22 +34,22 @@ class Store:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.data_dir = data_dir
-        self._database = Database(url, data_dir)
-        self.documents = Documents(self._database, max_documents_per_account, now)
-        self._lookup = Lookup(self._database, self.documents)
+        self.database = Database(url, data_dir)
+        self.documents = Documents(self.database, max_documents_per_account, now)
+        self._lookup = Lookup(self.database, self.documents)
         self.accounts = Accounts(self.documents, self._lookup)
-        self.tokens = Tokens(self._database, now)
+        self.tokens = Tokens(self.database, now)
         self.media = MediaFiles(data_dir)
 
     async def open(self) -> None:
         """Make the data folder, bring the tables up to date."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await self._database.open()
+        await self.database.open()
         self.media.sweep()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._database.close()
+        await self.database.close()
 
     async def conference_by_number(self, account_id: str, digits: str) -> list[Document]:
         """The conferences that list these digits: none or one (semantics 1.5.2)."""

@@ -1,0 +1,242 @@
+"""Conferences over REST: validation, numbers, revisions, ad-hoc rooms, actions that go wrong."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from .conftest import Api
+
+UNKNOWN = "0" * 32
+
+
+async def test_all_errors_come_in_one_answer(api: Api) -> None:
+    document = {"member": {"pins": ["1", "x"]}, "profile": {"interval": 5}, "max_participants": "5"}
+    answer = await api.call("PUT", "/conferences", {"data": document})
+    assert (answer.status_code, answer.json()["message"]) == (400, "validation error")
+    data = answer.json()["data"]
+    assert {path: list(codes) for path, codes in data.items()} == {
+        "name": ["required"],
+        "member.pins.1": ["pattern"],
+        "profile.interval": ["minimum"],
+    }
+    assert (await api.call("GET", "/conferences")).json()["data"] == []
+
+
+async def test_private_keys_focus_and_id_are_not_taken_from_clients(api: Api) -> None:
+    made = await api.make(
+        "conferences", name="x", id="mine", focus="here", _read_only={"deleted": True}, pvt_type="user", _id="x"
+    )
+    assert made["id"] != "mine"
+    assert not {"focus", "pvt_type", "_id"} & set(made)
+    assert "deleted" not in made["_read_only"]
+    assert made["_read_only"]["created"] == made["_read_only"]["modified"] == 1_700_000_000 + 62_167_219_200
+
+
+async def test_a_document_can_be_sent_back_as_it_was_read(api: Api) -> None:
+    made = await api.make("conferences", name="x", member={"numbers": ["1"]}, own=[1])
+    again = (await api.call("POST", f"/conferences/{made['id']}", {"data": made})).json()["data"]
+    assert again == made
+
+
+async def test_the_bridge_password_goes_in_and_never_out(api: Api) -> None:
+    made = await api.make("conferences", name="x", bridge_username="u", bridge_password="hush hush")
+    path = f"/conferences/{made['id']}"
+    answers = [
+        await api.call("GET", path),
+        await api.call("PATCH", path, {"data": {"bridge_password": "hush more"}}),
+        await api.call("GET", "/conferences"),
+        await api.call("DELETE", path),
+    ]
+    assert all("hush" not in answer.text for answer in answers)
+    assert made["bridge_username"] == "u"
+
+
+async def test_a_number_of_another_conference_is_refused_with_the_clash(api: Api) -> None:
+    await api.make("conferences", name="one", conference_numbers=["1", "2"], member={"numbers": ["3"]})
+    clash = {"name": "two", "moderator": {"numbers": ["3", "9"]}, "member": {"numbers": ["1"]}}
+    answer = await api.call("PUT", "/conferences", {"data": clash})
+    assert answer.status_code == 400
+    assert answer.json()["data"]["numbers"]["unique"]["cause"] == "1,3"
+    two = await api.make("conferences", name="two", conference_numbers=["9"], member={"numbers": ["9"]})
+    for method in ("PATCH", "POST"):
+        answer = await api.call(method, f"/conferences/{two['id']}", {"data": clash})
+        assert list(answer.json()["data"]["numbers"]) == ["unique"]
+
+
+async def test_of_concurrent_creations_with_one_number_one_succeeds(api: Api) -> None:
+    bodies = [{"data": {"name": str(n), "conference_numbers": ["77"]}} for n in range(12)]
+    answers = await asyncio.gather(*(api.call("PUT", "/conferences", body) for body in bodies))
+    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 11
+
+
+async def test_concurrent_merges_are_all_kept(api: Api) -> None:
+    made = await api.make("conferences", name="x")
+    path = f"/conferences/{made['id']}"
+    answers = await asyncio.gather(*(api.call("PATCH", path, {"data": {f"k{n}": n}}) for n in range(12)))
+    assert {answer.status_code for answer in answers} == {200}
+    data = (await api.call("GET", path)).json()["data"]
+    assert [data[f"k{n}"] for n in range(12)] == list(range(12))
+
+
+async def test_a_stale_if_match_is_a_conflict_and_changes_nothing(api: Api) -> None:
+    made = await api.make("conferences", name="x")
+    path = f"/conferences/{made['id']}"
+    first = (await api.call("GET", path)).headers["etag"]
+    assert (await api.call("PATCH", path, {"data": {"name": "y"}}, headers={"If-Match": first})).status_code == 200
+    for method in ("PATCH", "POST", "DELETE"):
+        answer = await api.call(method, path, {"data": {"name": "z"}}, headers={"If-Match": first})
+        assert (answer.status_code, answer.json()["message"]) == (409, "datastore_conflict")
+    current = await api.call("GET", path)
+    assert current.json()["data"]["name"] == "y"
+    assert (await api.call("DELETE", path, headers={"If-Match": current.headers["etag"]})).status_code == 200
+
+
+async def test_what_the_client_has_already_is_304(api: Api) -> None:
+    made = await api.make("conferences", name="x")
+    for path in (f"/conferences/{made['id']}", "/conferences", "/conferences/adhoc"):
+        etag = (await api.call("GET", path)).headers["etag"]
+        again = await api.call("GET", path, headers={"If-None-Match": f'"other", {etag}'})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+
+
+async def test_a_running_room_changes_the_etag_but_not_the_revision(api: Api) -> None:
+    made = await api.make("conferences", name="x")
+    path = f"/conferences/{made['id']}"
+    idle = await api.call("GET", path)
+    api.rooms.open(api.account.id, made["id"], False)
+    running = await api.call("GET", path, headers={"If-None-Match": idle.headers["etag"]})
+    assert running.status_code == 200
+    assert running.json()["revision"] == idle.json()["revision"]
+    patched = await api.call("PATCH", path, {"data": {"x": 1}}, headers={"If-Match": running.headers["etag"]})
+    assert patched.status_code == 200
+
+
+async def test_an_unknown_id_is_an_ad_hoc_room_for_reading_and_unknown_for_changes(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", True, False)
+    for conference_id, members in (("sales", 1), (UNKNOWN, 0), ("Room 5", 0)):
+        answer = await api.call("GET", f"/conferences/{conference_id}")
+        data = answer.json()["data"]
+        assert answer.status_code == 200
+        assert (data["id"], data["_read_only"]["members"]) == (conference_id, members)
+        assert data["member"]["join_muted"] is True
+    for method in ("POST", "PATCH", "DELETE"):
+        for conference_id in ("sales", UNKNOWN):
+            answer = await api.call(method, f"/conferences/{conference_id}", {"data": {"name": "x"}})
+            assert (answer.status_code, answer.json()["data"]["cause"]) == (404, conference_id)
+
+
+async def test_the_rooms_of_other_accounts_are_not_seen(api: Api) -> None:
+    api.rooms.open("f" * 32, "sales", False)
+    assert (await api.call("GET", "/conferences/sales/participants")).json()["data"] == []
+    answer = await api.call("PUT", "/conferences/sales", {"action": "lock"})
+    assert (answer.status_code, api.rooms.locked) == (202, set())
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "path", "error"),
+    [
+        ({"action": "play"}, 400, "data", "required"),
+        ({"action": "play", "data": {}}, 400, "data", "required"),
+        ({"data": {"action": "play"}}, 400, "data", "required"),
+        ({"action": "play", "data": {"x": 1}}, 400, "data.media_id", "required"),
+        ({"action": "play", "data": {"media_id": 5}}, 400, "data.media_id", "type"),
+        ({"action": "record", "data": {}}, 400, "data.action", "required"),
+        ({"data": {"action": "record"}}, 400, "data.action", "required"),
+        ({"action": "record", "data": {"action": "pause"}}, 400, "data.action", "enum"),
+        ({"action": "record", "data": {"action": ["x"]}}, 400, "data.action", "enum"),
+        ({"action": "dial", "data": {"data": {}}}, 400, "endpoints", "required"),
+        ({"action": "dial", "data": {"endpoints": []}}, 400, "endpoints", "minItems"),
+    ],
+)
+async def test_an_action_with_bad_arguments_is_told_which(
+    api: Api, body: dict[str, Any], code: int, path: str, error: str
+) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    answer = await api.call("PUT", "/conferences/sales", body)
+    assert answer.status_code == code
+    assert list(answer.json()["data"][path]) == [error]
+    assert api.rooms.commands == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "record", "data": {"action": "start"}},
+        {"data": {"action": "record", "data": {"action": "stop"}}},
+        {"action": "dial", "data": {"data": {"endpoints": ["sip:x@example.com"], "caller_id_name": "Conference XYZ"}}},
+    ],
+)
+async def test_what_is_not_built_yet_says_so(api: Api, body: dict[str, Any]) -> None:
+    answer = await api.call("PUT", "/conferences/sales", body)
+    assert (answer.status_code, answer.json()["message"]) == (501, "not_implemented")
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"action": "dance"}, {"action": 5}, {"data": {"action": None}}, {"action": "x" * 5000}]
+)
+@pytest.mark.parametrize("path", ["", "/participants", "/participants/1"])
+async def test_an_unknown_action_is_a_faulty_request(api: Api, body: dict[str, Any], path: str) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    answer = await api.call("PUT", f"/conferences/sales{path}", body)
+    assert (answer.status_code, answer.json()["message"]) == (404, "faulty_request")
+    assert len(answer.text) < 1000
+
+
+async def test_media_that_cannot_be_resolved_is_named(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    for path in ("", "/participants", "/participants/1"):
+        body = {"data": {"action": "play", "data": {"media_id": "unresolvable"}}}
+        answer = await api.call("PUT", f"/conferences/sales{path}", body)
+        assert (answer.status_code, answer.json()["data"]) == (404, ["unresolvable"])
+
+
+async def test_an_action_on_a_room_that_does_not_run_is_accepted_and_says_that_nothing_was_done(api: Api) -> None:
+    for action in ("lock", "unlock"):
+        answer = await api.call("PUT", "/conferences/idle", {"action": action})
+        assert (answer.status_code, answer.json()["data"]) == (202, "ok")
+        assert "nothing was done" in answer.json()["message"]
+    answer = await api.call("PUT", "/conferences/idle/participants", {"data": {"action": "mute"}})
+    assert (answer.status_code, answer.json()["data"]["id"]) == (200, "idle")
+
+
+@pytest.mark.parametrize("participant", ["99", "x", "-1", "1.0", "٣", "9" * 400])
+async def test_an_unknown_participant_is_not_found(api: Api, participant: str) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    path = f"/conferences/sales/participants/{participant}"
+    for answer in (await api.call("GET", path), await api.call("PUT", path, {"data": {"action": "mute"}})):
+        assert (answer.status_code, answer.json()["message"]) == (404, "bad_identifier")
+        assert answer.json()["data"]["cause"] == participant
+    assert (await api.call("PUT", "/conferences/idle/participants/1", {"data": {"action": "kick"}})).status_code == 404
+
+
+async def test_relate_checks_its_arguments_before_it_says_that_it_is_not_built(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", False, False)
+    path = "/conferences/sales/participants"
+
+    async def relate(**arguments: object) -> tuple[int, Any]:
+        answer = await api.call("PUT", path, {"data": {"action": "relate", "data": arguments}})
+        return answer.status_code, answer.json()["data"]
+
+    assert "data.other_participant" in (await relate(participant_id=1))[1]
+    assert await relate(participant_id=1, other_participant=9) == (404, {"id": 9, "cause": 9})
+    assert "enum" in (await relate(participant_id=1, other_participant=2, relationship="x"))[1]["data.relationship"]
+    assert (await relate(participant_id=1, other_participant=[2]))[0] == 404
+    assert (await relate(participant_id=1, other_participant=2))[0] == 501
+
+
+async def test_changes_are_told_to_whoever_asked(api: Api) -> None:
+    made = await api.make("conferences", name="x")
+    path = f"/conferences/{made['id']}"
+    await api.call("PATCH", path, {"data": {"name": "y"}})
+    await api.call("PATCH", path, {"data": {"name": ""}})
+    await api.call("DELETE", path)
+    assert api.changes == [(event, "conference", made["id"]) for event in ("created", "changed", "deleted")]
+
+
+async def test_an_account_that_is_full_says_so(api: Api) -> None:
+    for n in range(198):
+        await api.store.documents.create(api.account.id, "user", {"n": n})
+    answer = await api.call("PUT", "/conferences", {"data": {"name": "x"}})
+    assert (answer.status_code, answer.json()["message"]) == (403, "forbidden")
+    assert "max_documents_per_account" in answer.json()["data"]["message"]
