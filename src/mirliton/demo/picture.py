@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mirliton.demo.scene import Scene
 from mirliton.demo.voices import RATE
 
@@ -25,13 +27,14 @@ def draw(scene: Scene, path: Path) -> None:
     figure, axes = pyplot.subplots(len(scene.heard), sharex=False, figsize=(14, 8), layout="constrained")
     for axis, (listener, recording) in zip(axes, scene.heard.items(), strict=True):
         # The faintest noise keeps the logarithm of digital silence finite.
-        axis.specgram(recording + 0.1, NFFT=256, Fs=RATE, noverlap=128, cmap="magma", vmin=-40, vmax=45)
+        audible = recording + np.random.default_rng(1).normal(0, 0.1, len(recording))
+        axis.specgram(audible, NFFT=256, Fs=RATE, noverlap=128, cmap="magma", vmin=-40, vmax=45)
         for turn in scene.turns:
             began, ended = turn.began[listener], turn.ended[listener]
             axis.axvspan(began, ended, ymin=0.93, color=colours[turn.speaker])
             label = turn.speaker + " (muted)" * turn.muted + " (oneself)" * (turn.speaker == listener)
             axis.text((began + ended) / 2, RATE * 0.482, label, ha="center", va="center", fontsize=8)
-        axis.set(title=f"What {listener} heard", ylabel="Hz", ylim=(0, RATE / 2))
+        axis.set(title=f"What {listener} heard", ylabel="Hz", ylim=(0, RATE / 2), xlim=(0, len(recording) / RATE))
     axes[-1].set_xlabel("seconds since this caller's call was answered")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

@@ -64,7 +64,7 @@ class Stage:
 
     def say(self, line: str, style: str = "") -> None:
         """One line that stays."""
-        self.console.print(line, style=style, markup=False)
+        self.console.print(line, style=style, markup=False, soft_wrap=True)
 
     @contextmanager
     def task(self, description: str, total: float | None = None) -> Iterator["Bar"]:

@@ -105,7 +105,7 @@ def _in_front_of_you(
     hang_up_after_digits: bool,
 ) -> CallReport:
     """Run the call with lines for what happens, and a bar on a terminal; Ctrl-C hangs up."""
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("calling", total=None)
