@@ -78,6 +78,8 @@ class Engine:
         """Carry out one command. Unknown legs and mixes are ignored: they may have gone meanwhile."""
         self._now = now
         match command:
+            case m.Resume():
+                pass  # was considered when the engine was made
             case m.ConnectLeg():
                 self._connect(command)
             case m.CloseLeg():

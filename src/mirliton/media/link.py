@@ -5,14 +5,11 @@ builds a new one from the wanted state, on the same ports and with the same stre
 import asyncio
 import contextlib
 import os
-import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
 import structlog
 from numpy.typing import NDArray
@@ -21,22 +18,17 @@ from mirliton.media import messages as m
 from mirliton.media.clips import ClipMemory
 from mirliton.media.engine import LOBBIES
 from mirliton.media.handles import LegHandle, MixHandle, Playing
-from mirliton.media.kernels import is_compiled
 from mirliton.media.limits import MAX_INTERVAL
 from mirliton.media.ports import Ports
 from mirliton.media.process import Start
+from mirliton.media.spawning import EngineFailed, EngineProcess
 from mirliton.media.tables import Counters, map_shared, shared_table_bytes
 from mirliton.media.types import Clip, Leg, MediaFull, Mix, PlayDone
 from mirliton.settings import MediaSettings, RtpSettings, split_port_range
 
 _BATCH = 200
-_START_SECONDS = 240  # a cold start compiles the kernels
 _RESTART_PAUSE = 0.05
 _log = structlog.get_logger(__name__)
-
-
-class EngineFailed(Exception):
-    """The engine process did not start; the message says what its standard error said to look at."""
 
 
 class MediaLink:
@@ -67,12 +59,9 @@ class MediaLink:
         self._unsent: list[m.Command] = []
         self._flush_planned = False
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._socket: socket.socket | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._engine: EngineProcess | None = None
+        self._spare: EngineProcess | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._ready: asyncio.Future[float] | None = None
-        self._decoder = msgspec.msgpack.Decoder(m.Report)
-        self._encoder = msgspec.msgpack.Encoder()
         self._stopping = False
         self.restarts = 0
         self.lateness = m.Ticked(0, 0, 0)
@@ -81,26 +70,23 @@ class MediaLink:
 
     async def start(self) -> float:
         """Start the engine process; returns the seconds its kernels took to load. Raises `EngineFailed`."""
-        if not is_compiled():
-            _log.info("engine.compiling", why="first start of this version; takes about half a minute, once")
-        seconds = await self._spawn(resume=False)
+        self._engine = await self._spawn()
+        seconds = await self._engine.ready()
+        self._flush()
+        self._spare = await self._spawn()
         self._supervisor = asyncio.create_task(self._supervise(), name="engine supervisor")
         return seconds
 
     async def stop(self) -> None:
-        """End the engine process and free everything."""
+        """End the engine processes and free everything."""
         self._stopping = True
-        self._hang_up_line()
         if self._supervisor is not None:
             self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
-        if self._process is not None and self._process.returncode is None:
-            try:
-                await asyncio.wait_for(self._process.wait(), 1)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
+        for engine in (self._engine, self._spare):
+            if engine is not None:
+                await engine.stop()
         self._ports.close()
         self._clips.close()
         os.close(self._shared)
@@ -108,80 +94,53 @@ class MediaLink:
     @property
     def process_id(self) -> int | None:
         """Of the engine that runs now."""
-        return self._process.pid if self._process else None
+        return self._engine.pid if self._engine else None
 
-    async def _spawn(self, *, resume: bool) -> float:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
+    async def _spawn(self) -> EngineProcess:
         sockets = [port.socket.fileno() for port in self._ports.all]
         start = Start(
-            control=theirs.fileno(),
+            control=-1,
             shared=self._shared,
             clips=self._clips.descriptor,
             clip_bytes=self._clips.size,
             sockets=sockets,
             legs=self._media.max_legs,
             mixes=self._media.max_mixes,
-            resume=resume,
             core=self._media.core,
         )
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "mirliton.media.process",
-                msgspec.json.encode(start).decode(),
-                pass_fds=(theirs.fileno(), self._shared, self._clips.descriptor, *sockets),
-                start_new_session=True,
-            )
-        loop = asyncio.get_running_loop()
-        self._socket, self._ready = ours, loop.create_future()
-        loop.add_reader(ours.fileno(), self._read)
-        if resume:
-            self._rebuild()
-        return await self._await_ready(self._ready)
-
-    async def _await_ready(self, ready: "asyncio.Future[float]") -> float:
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                return await ready
-        except (TimeoutError, ConnectionError) as problem:
-            self._hang_up_line()
-            if self._process is not None and self._process.returncode is None:
-                self._process.kill()
-            raise EngineFailed("the engine process did not come up; its last words are above on stderr") from problem
+        engine = EngineProcess(self._reported)
+        await engine.spawn(start, (self._shared, self._clips.descriptor, *sockets))
+        return engine
 
     async def _supervise(self) -> None:
-        """Whenever the engine dies, start another and tell it everything."""
-        while self._process is not None:
-            code = await self._process.wait()
-            if self._stopping:
-                return
-            self._hang_up_line()
+        """Whenever the engine dies, the spare, which has its kernels loaded, takes over; then there is a new spare."""
+        while self._engine is not None:
+            code = await self._engine.ended()
+            self._engine.hang_up()
             self.restarts += 1
             _log.error("engine.died", exit_code=code, restarts=self.restarts, legs=len(self._legs))
             began = self._clock()
             try:
-                await self._spawn(resume=True)
-            except EngineFailed:
+                await self._take_over()
+            except EngineFailed as failure:
+                _log.error("engine.lost", why=str(failure), what="trying again")
                 await asyncio.sleep(_RESTART_PAUSE)
                 continue
             _log.info("engine.back", after_ms=(self._clock() - began) // 1_000_000)
             if self._on_restart:
                 self._on_restart()
 
-    def _hang_up_line(self) -> None:
-        if self._socket is None:
-            return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket.fileno())
-        loop.remove_writer(self._socket.fileno())
-        self._socket.close()
-        self._socket = None
+    async def _take_over(self) -> None:
+        successor = self._spare or await self._spawn()
+        self._spare = None
+        self._engine = successor
+        await successor.ready()
+        self._rebuild()
+        self._spare = await self._spawn()
 
     def _rebuild(self) -> None:
         """Say the whole wanted state again. What the dead engine never applied is part of it."""
-        self._unsent.clear()
+        self._unsent = [m.Resume()]
         for mix in self._mixes.values():
             self._unsent.extend(mix.rebuild())
         for leg in self._legs.values():
@@ -320,46 +279,19 @@ class MediaLink:
 
     def _flush(self) -> None:
         self._flush_planned = False
-        while self._unsent and self._socket is not None:
+        engine = self._engine
+        while self._unsent and engine is not None:
             part = self._unsent[:_BATCH]
-            try:
-                self._socket.send(self._encoder.encode(m.Batch(self._said + len(part), part)))
-            except BlockingIOError:
-                asyncio.get_running_loop().add_writer(self._socket.fileno(), self._writable)
+            if not engine.send(m.Batch(self._said + len(part), part)):
+                engine.when_writable(self._flush)
                 return
-            except OSError:
-                return  # the engine died: the supervisor will say everything again
             self._said += len(part)
             del self._unsent[:_BATCH]
 
-    def _writable(self) -> None:
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_writer(self._socket.fileno())
-        self._flush()
-
-    def _read(self) -> None:
-        for _ in range(64):
-            if self._socket is None:
-                return
-            try:
-                data = self._socket.recv(1 << 18)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._lost()
-                return
-            report = self._decoder.decode(data)
-            for event in report.events:
-                self._happened(event)
-            self._note_applied(report.applied)
-
-    def _lost(self) -> None:
-        """The engine closed its end; its exit wakes the supervisor."""
-        self._hang_up_line()
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(ConnectionError("the engine ended while it was starting"))
+    def _reported(self, report: m.Report) -> None:
+        for event in report.events:
+            self._happened(event)
+        self._note_applied(report.applied)
 
     def _note_applied(self, number: int) -> None:
         self._applied = max(self._applied, number)
@@ -381,9 +313,6 @@ class MediaLink:
                 self._let_others_wait(self._legs[leg].port)
             case m.SoundDone():
                 self._sound_done(event)
-            case m.Ready(seconds):
-                if self._ready is not None and not self._ready.done():
-                    self._ready.set_result(seconds)
             case m.Ticked():
                 self.lateness = event
             case _:

@@ -14,6 +14,10 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of all messages."""
 
 
+class Resume(Message, frozen=True, array_like=True, tag=True):
+    """First of all to a successor: leg records are those of an engine that died, streams go on."""
+
+
 class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     """Open a leg, or change where it sends, what it accepts and how it sounds."""
 
@@ -103,7 +107,7 @@ class StopSounds(Message, frozen=True, array_like=True, tag=True):
     mix: int
 
 
-Command = ConnectLeg | CloseLeg | JoinMix | SetLeg | OpenMix | CloseMix | Play | Loop | StopSounds
+Command = Resume | ConnectLeg | CloseLeg | JoinMix | SetLeg | OpenMix | CloseMix | Play | Loop | StopSounds
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -148,13 +152,6 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     seconds: float
 
 
-class Compiling(Message, frozen=True, array_like=True, tag=True):
-    """Progress of a cold start."""
-
-    done: int
-    total: int
-
-
 class Ticked(Message, frozen=True, array_like=True, tag=True):
     """Once a second: tick lateness since the last one (ns) as (count, sum, greatest)."""
 
@@ -163,7 +160,7 @@ class Ticked(Message, frozen=True, array_like=True, tag=True):
     late_most: int
 
 
-Event = DigitPressed | TalkingChanged | SoundDone | SourceLatched | Ready | Compiling | Ticked
+Event = DigitPressed | TalkingChanged | SoundDone | SourceLatched | Ready | Ticked
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):

@@ -18,7 +18,7 @@ import numpy as np
 
 from mirliton.media import messages as m
 from mirliton.media.engine import Engine, EngineFull
-from mirliton.media.tables import Capacity, Counters, Tables, make_tables, map_shared
+from mirliton.media.tables import LEG, Capacity, Counters, Tables, make_tables, map_shared
 
 _LONGEST_WAIT = 1.0
 _REPORT_EVENTS = 500
@@ -35,7 +35,6 @@ class Start(msgspec.Struct, frozen=True):
     sockets: list[int]
     legs: int
     mixes: int
-    resume: bool
     core: int | None = None
 
 
@@ -67,7 +66,8 @@ class Process:
     def __init__(self, start: Start) -> None:
         self._control = socket.socket(fileno=start.control)
         self._control.setblocking(False)
-        self._engine = Engine(_tables(start), time.monotonic_ns(), resume=start.resume)
+        self._start = start
+        self._engine: Engine | None = None
         self._decoder = msgspec.msgpack.Decoder(m.Batch)
         self._encoder = msgspec.msgpack.Encoder()
         self._applied = self._reported = 0
@@ -75,14 +75,22 @@ class Process:
         self._lateness = _Lateness()
 
     def run(self) -> None:
-        """Until the control process closes its end."""
+        """Until the control process closes its end. The tables are touched only after the first batch came.
+
+        Until then this may be the spare of an engine that runs.
+        """
         began = time.monotonic()
-        self._engine.step(time.monotonic_ns())  # compiles, or loads what was compiled before
+        load_kernels()  # or compile them
         self._unsent.append(m.Ready(time.monotonic() - began))
+        self._report()
         gc.collect()
         gc.freeze()
         gc.disable()
         due = -1
+        while self._engine is None:
+            select.select([self._control], [], [])
+            if not self._read_commands():
+                return
         while self._read_commands():
             now = time.monotonic_ns()
             if 0 <= due <= now:
@@ -112,13 +120,19 @@ class Process:
                 return False
             batch = self._decoder.decode(data)
             now = time.monotonic_ns()
+            engine = self._engine or self._begin(batch, now)
             for command in batch.commands:
-                self._apply(command, now)
+                self._apply(engine, command, now)
             self._applied = batch.number
 
-    def _apply(self, command: m.Command, now: int) -> None:
+    def _begin(self, batch: m.Batch, now: int) -> Engine:
+        resume = bool(batch.commands) and isinstance(batch.commands[0], m.Resume)
+        self._engine = Engine(_tables(self._start), now, resume=resume)
+        return self._engine
+
+    def _apply(self, engine: Engine, command: m.Command, now: int) -> None:
         try:
-            self._engine.apply(command, now)
+            engine.apply(command, now)
         except EngineFull as full:
             print(f"engine: {full}", file=sys.stderr, flush=True)
             if isinstance(command, m.Play):
@@ -145,6 +159,13 @@ def _tables(start: Start) -> Tables:
     clips = np.frombuffer(memory, np.int16)
     capacity = Capacity(start.legs, start.mixes, 4 * start.legs + 2 * start.mixes, len(start.sockets))
     return make_tables(capacity, legs, counters, clips, start.sockets)
+
+
+def load_kernels() -> None:
+    """Compile `tick.step`, or load what was compiled before, on tables of the same types that hold nothing."""
+    legs, counters = np.zeros(1, LEG).view(np.recarray), np.zeros(Counters.SIZE, np.int64)
+    tables = make_tables(Capacity(1, 5, 1, 1), legs, counters, np.zeros(1, np.int16), [-1])
+    Engine(tables, 0).step(0)
 
 
 def main() -> None:
