@@ -1,4 +1,4 @@
-"""Shared by the callflow's tests."""
+"""Shared by all tests."""
 
 import asyncio
 from collections.abc import Iterator
