@@ -9,8 +9,7 @@ from mirliton.sip.dialog import Dialog
 from mirliton.sip.incoming import IncomingUsage
 from mirliton.sip.message import cseq
 from mirliton.sip.outgoing import OutgoingUsage
-from mirliton.sip.peer import Peer
-from mirliton.sip.session import (
+from mirliton.sip.outputs import (
     Acknowledge,
     Answered,
     Ask,
@@ -19,15 +18,15 @@ from mirliton.sip.session import (
     Digit,
     Ended,
     Finished,
-    InviteUsage,
     Offered,
     Output,
-    Policy,
     Progress,
     Refused,
     Reinvited,
     Reply,
 )
+from mirliton.sip.peer import Peer
+from mirliton.sip.session import InviteUsage, Policy
 
 from .conftest import ANSWER, OFFER
 from .messages import answer_to, invite, request

@@ -42,25 +42,10 @@ from mirliton.sip.message import (
     tokens,
 )
 from mirliton.sip.outgoing import OutgoingUsage, callable_uri, new_invite
+from mirliton.sip.outputs import Acknowledge, Answered, Ask, Cancel, Connected, Finished, Offered, Output, Reply
 from mirliton.sip.peer import Peer, TransportName
 from mirliton.sip.registrar import Registrar
-from mirliton.sip.session import (
-    ALLOW,
-    METHODS,
-    SUPPORTED,
-    Acknowledge,
-    Answered,
-    Ask,
-    Cancel,
-    Connected,
-    Finished,
-    InviteUsage,
-    Offered,
-    Output,
-    Policy,
-    Reply,
-    capabilities,
-)
+from mirliton.sip.session import ALLOW, METHODS, SUPPORTED, InviteUsage, Policy, capabilities
 from mirliton.sip.session_timer import TimerPolicy, too_brief
 from mirliton.sip.transaction import (
     InviteClient,

@@ -11,8 +11,8 @@ from mirliton.sip.digest import answer_challenges
 from mirliton.sip.incoming import IncomingUsage
 from mirliton.sip.message import call_id, from_address, to_address
 from mirliton.sip.outgoing import OutgoingUsage
+from mirliton.sip.outputs import Answered, Digit, Ended, Offered, Output, Progress, Refused, Reinvited
 from mirliton.sip.peer import Peer
-from mirliton.sip.session import Answered, Digit, Ended, Offered, Output, Progress, Refused, Reinvited
 from mirliton.sip.types import Device, SessionEnded, SessionRefused
 
 log = structlog.get_logger(__name__)

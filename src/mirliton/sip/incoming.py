@@ -6,7 +6,8 @@ from sipmessage import Request
 
 from mirliton.sip.dialog import Dialog
 from mirliton.sip.message import respond
-from mirliton.sip.session import ALLOW, InviteUsage, Output, Phase, Policy, Reply
+from mirliton.sip.outputs import Output, Reply
+from mirliton.sip.session import ALLOW, InviteUsage, Phase, Policy
 
 
 class IncomingUsage(InviteUsage):

@@ -8,22 +8,9 @@ from sipmessage import Headers, Request, Response
 from mirliton.sip.dialog import Dialog
 from mirliton.sip.grammar import Malformed, WireURI, parse_uri, quoted
 from mirliton.sip.message import cseq, number, set_body, set_header, to_tag
+from mirliton.sip.outputs import Acknowledge, Ask, Cancel, Connected, Output, Progress, Refused
 from mirliton.sip.peer import Peer
-from mirliton.sip.session import (
-    ALLOW,
-    SUPPORTED,
-    Acknowledge,
-    Ask,
-    Authorize,
-    Cancel,
-    Connected,
-    InviteUsage,
-    Output,
-    Phase,
-    Policy,
-    Progress,
-    Refused,
-)
+from mirliton.sip.session import ALLOW, SUPPORTED, Authorize, InviteUsage, Phase, Policy
 from mirliton.sip.session_timer import agree_as_uac, put_in_request
 
 
