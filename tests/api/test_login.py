@@ -132,7 +132,9 @@ async def test_another_account_is_forbidden_and_an_unknown_one_not_found(api: Ap
 
 
 async def test_a_disabled_account_is_locked_out(api: Api) -> None:
-    await api.call("PATCH", "", {"data": {"enabled": False}})
+    await api.store.documents.update(
+        api.account.id, api.account.id, lambda old: ({**old.body, "enabled": False}, old.private)
+    )
     assert (await api.call("GET", "/conferences")).status_code == 423
     answer = await api.http.put("/v2/api_auth", json={"data": {"api_key": api.credentials["api_key"]}})
     assert answer.status_code == 423

@@ -50,7 +50,15 @@ async def test_a_recording_comes_back_byte_for_byte(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"RIFF", b"not a sound" * 100, recording("WAV")[:30], recording("WAV", seconds=0), recording("AIFF")],
+    [
+        b"",
+        b"RIFF",
+        b"not a sound" * 100,
+        recording("WAV")[:30],
+        recording("WAV", seconds=0),
+        recording("AIFF"),
+        recording("WAV", rate=1000),
+    ],
 )
 async def test_what_is_no_recording_is_refused_and_the_old_one_stays(api: Api, body: bytes) -> None:
     made = await api.make("media", name="hello")

@@ -92,6 +92,12 @@ async def test_the_realm_changes_only_while_no_device_depends_on_it(api: Api) ->
     assert (await api.call("PATCH", "", {"data": {"realm": "other.example"}})).status_code == 200
 
 
+async def test_an_account_cannot_lock_itself_out(api: Api) -> None:
+    answer = await api.call("PATCH", "", {"data": {"enabled": False}})
+    assert (answer.status_code, list(answer.json()["data"]["enabled"])) == (400, ["forbidden"])
+    assert (await api.call("PATCH", "", {"data": {"enabled": True}})).status_code == 200
+
+
 async def test_two_accounts_cannot_share_a_realm(api: Api) -> None:
     await api.store.accounts.create({"name": "other", "realm": "other.example"})
     answer = await api.call("PATCH", "", {"data": {"realm": "OTHER.example"}})

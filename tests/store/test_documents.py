@@ -32,6 +32,9 @@ async def test_documents_are_invisible_from_other_accounts_and_as_other_types(st
         await store.documents.get(other.id, made.id)
     with pytest.raises(NotFound):
         await store.documents.get(account.id, made.id, "callflow")
+    for nonsense in ("", "\0" * 32, "é"):
+        with pytest.raises(NotFound):
+            await store.documents.get(account.id, nonsense)
 
 
 async def test_a_stale_revision_changes_nothing(store: Store, account: Document) -> None:

@@ -68,3 +68,13 @@ async def test_drafts_of_a_crashed_upload_are_swept_at_start(tmp_path: Path) -> 
     await again.close()
     assert not draft.exists()
     assert again.media.path("a" * 32, "b" * 32) is not None
+
+
+async def test_nobody_else_on_the_machine_can_read_the_database(tmp_path: Path) -> None:
+    store = Store(None, tmp_path / "data")
+    await store.open()
+    await bootstrap(store, tmp_path / "data")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir() if path.is_file()}
+    await store.close()
+    assert "mirliton.db" in modes
+    assert set(modes.values()) == {0o600}

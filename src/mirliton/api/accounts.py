@@ -8,11 +8,13 @@ from mirliton.api.resource import Body, Resource
 from mirliton.store import Document
 
 
-async def keep_realm(call: Call, body: Body, private: Body, old: Document | None) -> tuple[Body, Body]:
-    """A realm stays unless another is given, and cannot change under devices.
+async def keep_essentials(call: Call, body: Body, private: Body, old: Document | None) -> tuple[Body, Body]:
+    """An account stays enabled; its realm stays unless another is given, and cannot change under devices.
 
     Their passwords are kept only as digests over the realm (`store.credentials.ha1`), which would all go stale.
     """
+    if not body["enabled"]:
+        raise wrong("enabled", "forbidden", "an account cannot disable itself: leave it enabled")
     before = old.body.get("realm") if old is not None else None
     realm = body.get("realm", before)
     if realm is None:
@@ -50,4 +52,4 @@ class Accounts(Resource):
         return Reply({"api_key": call.account.private["api_key"]})
 
 
-ROUTES = Accounts("accounts", "account", "accounts", (), keep_realm).routes()
+ROUTES = Accounts("accounts", "account", "accounts", (), keep_essentials).routes()

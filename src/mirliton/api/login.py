@@ -42,7 +42,7 @@ async def log_in_with_credentials(call: Call) -> Reply:
     keys = _account_keys(call)
     _take_attempt(call)
     account = await _account(call, keys)
-    user = await _user(call, account, method, digest) if account is not None else None
+    user = await _user(call, account, method, digest)
     if account is None or user is None:
         raise _refused(call)
     return await _logged_in(call, account, user, "user_auth")
@@ -111,11 +111,13 @@ async def _account(call: Call, keys: dict[str, str]) -> Document | None:
     return await accounts.by_number(keys["phone_number"])
 
 
-async def _user(call: Call, account: Document, method: str, digest: str) -> Document | None:
+async def _user(call: Call, account: Document | None, method: str, digest: str) -> Document | None:
     if len(digest) != _DIGEST_LENGTH[method] or not _HEX.fullmatch(digest):
         return None
-    kept = await asyncio.to_thread(hardened, digest, account.private["credential_salt"])
-    user = await call.store.user_by_credential(account.id, method, kept)
+    # For an unknown account as well: the time it takes must not tell which accounts exist.
+    salt = account.private["credential_salt"] if account is not None else ""
+    kept = await asyncio.to_thread(hardened, digest, salt)
+    user = await call.store.user_by_credential(account.id, method, kept) if account is not None else None
     return user if user is not None and user.body.get("enabled", True) else None
 
 

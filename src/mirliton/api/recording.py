@@ -15,6 +15,7 @@ CONTENT_TYPES = {
 }
 _BLOCK_FRAMES = 65_536
 _MAX_CHANNELS = 8
+_MIN_RATE, _MAX_RATE = 4_000, 192_000
 
 
 class BadRecording(ValueError):
@@ -55,6 +56,8 @@ def _facts(file: Any, path: Path, max_seconds: int) -> Recording:
         raise BadRecording(f"{file.format} is not accepted: send WAV, FLAC, MP3 or Ogg")
     if file.channels > _MAX_CHANNELS:
         raise BadRecording(f"{file.channels} channels are too many: send at most {_MAX_CHANNELS}")
+    if not _MIN_RATE <= file.samplerate <= _MAX_RATE:
+        raise BadRecording(f"{file.samplerate} Hz is no usual rate: send {_MIN_RATE} to {_MAX_RATE} Hz")
     frames = _frames(file, max_seconds)
     if frames == 0:
         raise BadRecording("the recording has no sound in it: send another")

@@ -200,6 +200,8 @@ class Documents:
         *,
         lock: bool = False,
     ) -> Document:
+        if "\0" in account_id + document_id:  # PostgreSQL refuses the character, so no id has it
+            raise NotFound(document_id)
         query = select(documents).where(_is(account_id, document_id) & ~documents.c.deleted)
         if lock:
             query = query.with_for_update()

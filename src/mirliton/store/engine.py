@@ -7,12 +7,13 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 10_000
+DATABASE_FILE = "mirliton.db"
 
 
 def make_engine(url: str | None, data_dir: Path) -> AsyncEngine:
     """An engine for `url`, or for `data_dir`/mirliton.db. `postgresql://…` means the asyncpg driver."""
     if url is None:
-        url = f"sqlite+aiosqlite:///{data_dir / 'mirliton.db'}"
+        url = f"sqlite+aiosqlite:///{data_dir / DATABASE_FILE}"
     for plain, driver in (("postgresql://", "postgresql+asyncpg://"), ("sqlite://", "sqlite+aiosqlite://")):
         if url.startswith(plain):
             url = driver + url.removeprefix(plain)

@@ -9,6 +9,7 @@ from mirliton.store.accounts import Accounts
 from mirliton.store.database import Database
 from mirliton.store.document import Document, NotFound
 from mirliton.store.documents import Documents
+from mirliton.store.engine import DATABASE_FILE
 from mirliton.store.lookup import Lookup, Route, SipCredential
 from mirliton.store.media import MediaFiles
 from mirliton.store.tokens import Tokens
@@ -34,6 +35,7 @@ class Store:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.data_dir = data_dir
+        self._embedded = url is None
         self.database = Database(url, data_dir)
         self.documents = Documents(self.database, max_documents_per_account, now)
         self._lookup = Lookup(self.database, self.documents)
@@ -44,6 +46,8 @@ class Store:
     async def open(self) -> None:
         """Make the data folder, bring the tables up to date."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._embedded:  # SQLite gives its log the mode that it finds; both hold PINs and the API key
+            (self.data_dir / DATABASE_FILE).touch(mode=0o600)
         await self.database.open()
         self.media.sweep()
 
