@@ -1,0 +1,1 @@
+"""Whole-system tests: a real server process, real SIP, and audio that is measured."""

@@ -1,0 +1,132 @@
+"""What a caller hears, measured: which of the callers' tones, and which of the shipped recordings.
+
+Everything waits for a condition with a deadline; the deadlines are far above what a healthy server needs, because the
+machine may be busy with other work.
+"""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+from mirliton.phone.conversation import Conversation
+from mirliton.phone.listening import find_sound, tone_levels
+from mirliton.sounds.decoding import decode_file
+from mirliton.sounds.prompts import HOLD_MUSIC, shipped_prompts
+
+Samples = npt.NDArray[np.int16]
+
+TONES = (911, 1033, 1181, 1367, 1553, 1777, 1999, 2203, 2477, 2699, 2963, 3217)
+"""Hz; no two are multiples, and no third-order product of two is near another."""
+AUDIBLE = -30.0  # dBFS; the phones' tones have -15
+WINDOW = 0.5  # s; tells tones 12 Hz apart
+BEHIND = 0.1  # s; the newest packets may still be on the way
+ALIKE = 0.6  # of `find_sound`; other prompts of the same voice stay below 0.35
+PATIENCE = 20.0
+
+
+async def until(condition: Callable[[], Awaitable[Any]], why: str, within: float = PATIENCE) -> Any:
+    """Wait until the condition is true; returns its value."""
+    try:
+        async with asyncio.timeout(within):
+            while not (found := await condition()):
+                await asyncio.sleep(0.1)
+            return found
+    except TimeoutError:
+        raise AssertionError(f"not within {within:g} s: {why}") from None
+
+
+def audible(call: Conversation, start: float, end: float | None = None) -> set[int]:
+    """Which of `TONES` were heard between two times of a call."""
+    levels = tone_levels(call.heard(start, end), call.rate, TONES)
+    return {int(tone) for tone, level in levels.items() if level > AUDIBLE}
+
+
+def latest(call: Conversation) -> set[int]:
+    """Which of `TONES` are heard just now."""
+    return audible(call, call.seconds - BEHIND - WINDOW, call.seconds - BEHIND)
+
+
+async def hears(call: Conversation, *tones: int, within: float = PATIENCE) -> None:
+    """Wait until exactly these tones are heard, and see that it stays so for another moment."""
+    wanted = set(tones)
+    deadline = call.seconds + within
+    while call.seconds < deadline and not call.ended.is_set():
+        await asyncio.sleep(0.1)
+        if call.seconds > BEHIND + WINDOW and latest(call) == wanted:
+            await asyncio.sleep(WINDOW)
+            if latest(call) == wanted:
+                return
+    found = sorted(latest(call))
+    raise AssertionError(f"should hear {sorted(wanted)} Hz, hears {found}; ended: {call.report.reason or 'no'}")
+
+
+async def hear_each_other(calls: dict[int, Conversation], within: float = PATIENCE) -> None:
+    """Each hears all the others' tones, and never its own. `calls` by the tone that each sends."""
+    await asyncio.gather(*(hears(call, *(calls.keys() - {tone}), within=within) for tone, call in calls.items()))
+
+
+async def deaf_for(call: Conversation, seconds: float) -> None:
+    """No caller's tone is heard for so long."""
+    start = call.seconds
+    await asyncio.wait([asyncio.ensure_future(call.ended.wait())], timeout=seconds + BEHIND)
+    assert not audible(call, start, start + seconds)
+
+
+@cache
+def recording(prompt: str, rate: int) -> Samples:
+    """A shipped prompt by its id, or the beginning of `hold_music`."""
+    if prompt == "hold_music":
+        return np.asarray(decode_file(HOLD_MUSIC, (rate,), max_seconds=600, max_bytes=1 << 30)[rate][: 2 * rate])
+    path = shipped_prompts()["en-us"][prompt]
+    return np.asarray(decode_file(path, (rate,), max_seconds=600, max_bytes=1 << 30)[rate])
+
+
+async def prompted(call: Conversation, sound: str | Samples, since: float = 0.0, within: float = PATIENCE) -> float:
+    """Wait until a prompt (by id), or a recording at the call's rate, was heard; returns the time of its end."""
+    wanted = recording(sound, call.rate) if isinstance(sound, str) else sound
+    length = len(wanted) / call.rate
+    deadline = call.seconds + within
+    best = 0.0
+    while True:
+        over = call.ended.is_set() or call.seconds > deadline
+        heard = call.heard(since)
+        if len(heard) >= len(wanted):
+            match = await asyncio.to_thread(find_sound, heard, wanted, call.rate)
+            best = max(best, match.score)
+            if match.score > ALIKE:
+                return since + match.at + length
+        if over:
+            raise AssertionError(f"{sound if isinstance(sound, str) else 'the sound'} was not heard (best {best:.2f})")
+        await asyncio.sleep(0.25)
+
+
+async def likeness(call: Conversation, sound: str | Samples, start: float = 0.0, end: float | None = None) -> float:
+    """How much a prompt is in what was heard, 0..1; quite other sounds have less than 0.35."""
+    wanted = recording(sound, call.rate) if isinstance(sound, str) else sound
+    return (await asyncio.to_thread(find_sound, call.heard(start, end), wanted, call.rate)).score
+
+
+def jingle(seed: int, seconds: float = 1.0, rate: int = 8000) -> Samples:
+    """A sound unlike any other: notes in an order of its own, all below the callers' tones."""
+    notes = np.random.default_rng(seed).choice(np.arange(250, 850, 25), size=round(seconds / 0.1), replace=True)
+    phase = 2 * np.pi * np.cumsum(np.repeat(notes, rate // 10)) / rate
+    return np.asarray(np.round(9000 * np.sin(phase)), np.int16)
+
+
+def wav(sound: Samples, rate: int = 8000) -> bytes:
+    """The sound as a file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound, rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+async def ended_by_server(call: Conversation, within: float = PATIENCE) -> None:
+    """Wait for the server's BYE."""
+    async with asyncio.timeout(within):
+        await call.ended.wait()
+    assert not call.report.ended_by_us
