@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mirliton.api.live import BadMedia, NoSuchParticipant, NoSuchRoom
+from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom
 
 
 class FakeRooms:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mirliton.api.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom
 from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
+from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom
 from mirliton.calls.rooms import Rooms
 
 from .fakes import FakeData, FakeEngine, FakeLeg, FakeSession, FakeSounds, offer

@@ -1,7 +1,5 @@
 """Everybody hears everybody else and never themselves: measured by spectrum."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -10,13 +8,6 @@ from tests.media.bench import EngineBench, FakeCaller, level, silence, tone
 
 TONES = (440.0, 700.0, 1100.0, 1900.0)
 AUDIBLE, INAUDIBLE = 6000.0, 60.0
-
-
-@pytest.fixture
-def bench() -> Iterator[EngineBench]:
-    bench = EngineBench()
-    yield bench
-    bench.close()
 
 
 def talk(bench: EngineBench, codecs: list[str], **mix: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mirliton.api.call import Call, Reply
 from mirliton.api.errors import ApiError, faulty_request, wrong
-from mirliton.api.live import BadMedia, NoSuchRoom
+from mirliton.calls.live import BadMedia, NoSuchRoom
 from mirliton.schemas import check
 from mirliton.store import Document
 

@@ -17,9 +17,9 @@ from mirliton.api.devices import DEVICES
 from mirliton.api.dispatch import METHODS, endpoint, request_id_of
 from mirliton.api.envelope import bare_failure
 from mirliton.api.errors import ApiError, faulty_request
-from mirliton.api.live import LiveRooms
 from mirliton.api.metrics import ApiMetrics
 from mirliton.api.users import USERS
+from mirliton.calls.live import LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 

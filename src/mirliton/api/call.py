@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from mirliton.api.attempts import Attempts
 from mirliton.api.errors import wrong
-from mirliton.api.live import LiveRooms
 from mirliton.api.metrics import ApiMetrics
+from mirliton.calls.live import LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 from mirliton.store.tokens import Token

@@ -7,8 +7,8 @@ from mirliton.api.actions import action_of, media_found, media_id, not_implement
 from mirliton.api.call import Call, Reply
 from mirliton.api.errors import ApiError, bad_identifier, faulty_request, wrong
 from mirliton.api.listing import digest
-from mirliton.api.live import NoSuchParticipant, NoSuchRoom
 from mirliton.api.room import participant
+from mirliton.calls.live import NoSuchParticipant, NoSuchRoom
 
 CHANGES = ("mute", "unmute", "deaf", "undeaf", "kick")
 RELATIONSHIPS = ["mute", "deaf", "clear"]

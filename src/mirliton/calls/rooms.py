@@ -1,4 +1,4 @@
-"""The running rooms of this node: callers join them, the REST API looks at them and commands them (`api.live`)."""
+"""The running rooms of this node: callers join them, the REST API looks at them and commands them (`calls.live`)."""
 
 import asyncio
 import time
@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from mirliton.api.live import BadMedia, NoSuchParticipant, NoSuchRoom
 from mirliton.calls.call import Call
 from mirliton.calls.events import EventFeed
+from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.running import RunningRoom
 from mirliton.calls.sound_queue import SoundStatistics
@@ -36,7 +36,7 @@ class RoomStatistics:
 
 
 class Rooms:
-    """Implements `api.live.LiveRooms`, and `find`/`attend` for callflows."""
+    """Implements `calls.live.LiveRooms`, and `find`/`attend` for callflows."""
 
     def __init__(
         self,

@@ -251,7 +251,7 @@ class LegHandle:
         """See `types.Leg.statistics`."""
         r = self._desk.record(self.index)
         now = self._desk.now()
-        expected = int(r["highest"] - r["base"]) + 1 if r["receiving"] else 0
+        expected = int(r["highest"] - r["lowest"]) + 1 if r["receiving"] else 0
         return LegStatistics(
             packets_received=int(r["received_before"] + r["received"]),
             packets_sent=int(r["packets_sent"]),

@@ -12,6 +12,7 @@ from mirliton.media.tables import CONNECTED, Tables
 _WRAP = np.int64(1) << 32
 _MOST_PAYLOAD = MAX_PTIME * 8
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
+_EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
 
@@ -120,13 +121,13 @@ def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
     record = t.legs[leg]
     if record.receiving:
         record.received_before += record.received
-        record.lost_before += max(0, record.highest - record.base + 1 - record.received)
+        record.lost_before += max(0, record.highest - record.lowest + 1 - record.received)
     record.receiving, record.remote_ssrc = 1, ssrc
-    record.base = record.highest = sequence + (1 << 16)
+    record.lowest = record.highest = sequence + (1 << 16)
     record.highest_ts = ts + _WRAP
     record.received, record.bad_sequence, record.last_transit = 0, -1, 0.0
     record.event_seen = 0
-    record.playing, record.head = 0, record.base
+    record.playing, record.head = 0, record.lowest - _EARLIER
     for i in range(SLOTS):
         t.lines[leg].slot_seq[i] = -1
 

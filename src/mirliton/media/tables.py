@@ -78,7 +78,7 @@ LEG = np.dtype(
         ("receiving", "i8"),
         ("remote_ssrc", "i8"),
         ("highest", "i8"),  # unwrapped sequence number
-        ("base", "i8"),
+        ("lowest", "i8"),
         ("bad_sequence", "i8"),
         ("received", "i8"),
         ("received_before", "i8"),  # of earlier SSRCs of this leg

@@ -95,7 +95,9 @@ class Server:
             retry_after_seconds=settings.sip.retry_after_seconds,
             sound_statistics=rooms.sound_statistics,
         )
-        agent = SipAgent(settings.sip, calls, StoredCredentials(store))
+        agent = SipAgent(
+            settings.sip, calls, StoredCredentials(store), digest_algorithms=settings.sip.digest_algorithms
+        )
         await agent.start()
         self._stack.push_async_callback(agent.stop)
         self._stack.push_async_callback(calls.close)

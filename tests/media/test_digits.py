@@ -1,0 +1,119 @@
+"""Digits: as events (RFC 4733) and in the sound."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from mirliton.media import messages as m
+from tests.media.bench import EngineBench, FakeCaller, silence, tone
+
+_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
+_KEYS = ["123A", "456B", "789C", "*0#D"]
+_NAMES = "0123456789*#ABCD"
+
+
+def pressed(bench: EngineBench) -> str:
+    return "".join(_NAMES[e.code] for e in bench.events if isinstance(e, m.DigitPressed))
+
+
+def press(bench: EngineBench, caller: FakeCaller, key: str, lost: frozenset[int] = frozenset()) -> None:
+    """One key for 100 ms: five packets, the end three times (RFC 4733 2.5.1.4). `lost` packets are not sent."""
+    start = caller.timestamp
+    for n in range(8):
+        duration = min(n + 1, 5) * 160
+        payload = struct.pack("!BBH", _NAMES.index(key), (0x80 if n >= 5 else 0) | 10, duration)
+        header = struct.pack("!BBHII", 0x80, 101 | (0x80 if n == 0 else 0), caller.sequence, start, caller.ssrc)
+        caller.sequence = (caller.sequence + 1) & 0xFFFF
+        if n not in lost:
+            bench.send_to(0, header + payload)
+        bench.run(20)
+    caller.timestamp = (start + 1600) & 0xFFFFFFFF
+
+
+def quiet_caller(bench: EngineBench) -> FakeCaller:
+    caller = FakeCaller(silence)
+    caller.sending = False
+    bench.add(caller)
+    return caller
+
+
+def test_every_key_is_reported_once(bench: EngineBench) -> None:
+    caller = quiet_caller(bench)
+    for key in _NAMES:
+        press(bench, caller, key)
+    assert pressed(bench) == _NAMES
+
+
+def test_a_key_is_reported_at_its_start(bench: EngineBench) -> None:
+    caller = quiet_caller(bench)
+    header = struct.pack("!BBHII", 0x80, 101 | 0x80, caller.sequence, caller.timestamp, caller.ssrc)
+    bench.send_to(0, header + struct.pack("!BBH", 5, 10, 160))
+    bench.run(5)
+    bench.run(20)
+    assert pressed(bench) == "5"
+
+
+@pytest.mark.parametrize("lost", [{0}, {0, 1, 2}, {0, 1, 2, 3, 4}, {5, 6, 7}, {1, 3, 5, 6}])
+def test_lost_packets_lose_no_key_and_add_none(bench: EngineBench, lost: set[int]) -> None:
+    caller = quiet_caller(bench)
+    press(bench, caller, "7", frozenset(lost))
+    press(bench, caller, "7", frozenset(lost))
+    assert pressed(bench) == "77"
+
+
+def test_an_unknown_event_is_no_key(bench: EngineBench) -> None:
+    caller = quiet_caller(bench)
+    header = struct.pack("!BBHII", 0x80, 101, caller.sequence, caller.timestamp, caller.ssrc)
+    for code in (16, 32, 255):
+        bench.send_to(0, header + struct.pack("!BBH", code, 10, 160))
+        bench.run(20)
+    assert pressed(bench) == ""
+
+
+def in_band(text: str, on: float = 0.1, off: float = 0.08) -> FakeCaller:
+    """A caller without telephone-event who presses keys as sound, from 0.2 s on."""
+
+    def signal(t: np.ndarray) -> np.ndarray:
+        out = np.zeros(len(t))
+        for n, key in enumerate(text):
+            row = next(r for r, keys in enumerate(_KEYS) if key in keys)
+            begin = 0.2 + n * (on + off)
+            inside = (t >= begin) & (t < begin + on)
+            for hertz in (_ROWS[row], _COLUMNS[_KEYS[row].index(key)]):
+                out += inside * 5000 * np.sin(2 * np.pi * hertz * t)
+        return out
+
+    return FakeCaller(signal, events=False)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722"])
+def test_keys_are_found_in_the_sound_where_no_events_were_agreed(bench: EngineBench, codec: str) -> None:
+    text = "1234567890*#ABCD"
+    caller = in_band(text)
+    caller.codec, caller.rate = codec, 16000 if codec == "G722" else 8000
+    bench.add(caller)
+    bench.run(4000)
+    assert pressed(bench) == text
+
+
+def test_a_muted_member_can_still_press_keys_in_band(bench: EngineBench) -> None:
+    bench.add(in_band("*3"))
+    bench.join_all(bench.open_mix())
+    bench.set(0, muted=True)
+    bench.run(1500)
+    assert pressed(bench) == "*3"
+
+
+@pytest.mark.parametrize("hertz", [440, 697, 1336, 1000])
+def test_a_single_tone_is_no_key(bench: EngineBench, hertz: float) -> None:
+    bench.add(FakeCaller(tone(hertz), events=False))
+    bench.run(3000)
+    assert pressed(bench) == ""
+
+
+def test_noise_is_no_key(bench: EngineBench) -> None:
+    rng = np.random.default_rng(5)
+    bench.add(FakeCaller(lambda t: rng.normal(0, 6000, len(t)), events=False))
+    bench.run(10_000)
+    assert pressed(bench) == ""
