@@ -7,12 +7,14 @@ name depends on the sources of all kernels: numba itself looks at one file only 
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import event
 from numba.extending import register_jitable
 
 Int = int | np.integer[Any]
@@ -34,9 +36,34 @@ def _cache_folder() -> Path:
     return base / "mirliton" / f"kernels-{digest.hexdigest()[:16]}"
 
 
-def is_compiled() -> bool:
-    """Whether a start will be warm."""
-    return INTERPRETED or any(_cache_folder().rglob("*.nbc"))
+_ABOUT_ALL = 100
+"""How many functions and specialisations `tick.step` consists of, for a progress bar."""
+
+
+class _Watch(event.Listener):
+    """Tells how many functions were compiled so far."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell, self._done = tell, 0
+
+    def on_start(self, event: event.Event) -> None:
+        """Nothing yet."""
+
+    def on_end(self, event: event.Event) -> None:
+        """One more."""
+        self._done += 1
+        self._tell(min(0.99, self._done / _ABOUT_ALL))
+
+
+@contextmanager
+def watch_compiling(tell: Callable[[float], None]) -> Iterator[None]:
+    """Inside the block `tell` hears the share (0..1) of kernels compiled; nothing when they are loaded from disk."""
+    watch = _Watch(tell)
+    event.register("numba:compile", watch)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", watch)  # type: ignore[no-untyped-call]
 
 
 def kernel(function: F) -> F:

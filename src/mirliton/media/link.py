@@ -41,8 +41,11 @@ class MediaLink:
         *,
         clock: Callable[[], int] = time.monotonic_ns,
         on_restart: Callable[[], None] | None = None,
+        on_compiling: Callable[[float], None] | None = None,
     ) -> None:
-        self._media, self._clock, self._on_restart = media, clock, on_restart
+        """Binds the RTP ports (`OSError`). `on_compiling` hears the share of a cold start that is done, 0..1."""
+        self._media, self._clock = media, clock
+        self._on_restart, self._on_compiling = on_restart, on_compiling
         self._ports = Ports(*split_port_range(rtp.listen))
         self._clips = ClipMemory(media.clip_memory_bytes)
         self._shared = os.memfd_create("mirliton-legs")
@@ -315,6 +318,9 @@ class MediaLink:
                 self._sound_done(event)
             case m.Ticked():
                 self.lateness = event
+            case m.Compiling(share):
+                if self._on_compiling:
+                    self._on_compiling(share)
             case _:
                 pass  # of a leg that was closed meanwhile
 

@@ -152,6 +152,12 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     seconds: float
 
 
+class Compiling(Message, frozen=True, array_like=True, tag=True):
+    """A cold start: the share of the kernels that is compiled, 0..1."""
+
+    share: float
+
+
 class Ticked(Message, frozen=True, array_like=True, tag=True):
     """Once a second: tick lateness since the last one (ns) as (count, sum, greatest)."""
 
@@ -160,7 +166,7 @@ class Ticked(Message, frozen=True, array_like=True, tag=True):
     late_most: int
 
 
-Event = DigitPressed | TalkingChanged | SoundDone | SourceLatched | Ready | Ticked
+Event = DigitPressed | TalkingChanged | SoundDone | SourceLatched | Ready | Compiling | Ticked
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):

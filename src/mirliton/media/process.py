@@ -18,6 +18,7 @@ import numpy as np
 
 from mirliton.media import messages as m
 from mirliton.media.engine import Engine, EngineFull
+from mirliton.media.kernels import watch_compiling
 from mirliton.media.tables import LEG, Capacity, Counters, Tables, make_tables, map_shared
 
 _LONGEST_WAIT = 1.0
@@ -80,7 +81,8 @@ class Process:
         Until then this may be the spare of an engine that runs.
         """
         began = time.monotonic()
-        load_kernels()  # or compile them
+        with watch_compiling(self._tell_share):
+            load_kernels()  # or compile them
         self._unsent.append(m.Ready(time.monotonic() - began))
         self._report()
         gc.collect()
@@ -100,6 +102,10 @@ class Process:
             self._unsent.extend(self._lateness.report(now))
             self._report()
             self._wait(due)
+
+    def _tell_share(self, share: float) -> None:
+        self._unsent.append(m.Compiling(share))
+        self._report()
 
     def _wait(self, due: int) -> None:
         """Until the next tick or the next command."""

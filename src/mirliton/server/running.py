@@ -4,7 +4,6 @@ import asyncio
 import platform
 import signal
 import socket
-import sys
 import time
 from contextlib import AsyncExitStack
 
@@ -16,9 +15,9 @@ from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
-from mirliton.media.kernels import is_compiled
 from mirliton.media.link import MediaLink
 from mirliton.server.access import RecordedSounds, StoredCredentials
+from mirliton.server.progress import show_compiling
 from mirliton.server.telemetry import Source, Telemetry, flat
 from mirliton.server.web import WebServer
 from mirliton.settings import Settings, split_address, split_port_range
@@ -60,10 +59,11 @@ class Server:
         await store.open()
         self._stack.push_async_callback(store.close)
         self.account_id = (await bootstrap(store, settings.data)).id
-        engine = MediaLink(settings.media, settings.rtp)
-        self._stack.push_async_callback(engine.stop)
-        loading = time.monotonic()
-        await engine.start()
+        with show_compiling() as tell:
+            engine = MediaLink(settings.media, settings.rtp, on_compiling=tell)
+            self._stack.push_async_callback(engine.stop)
+            loading = time.monotonic()
+            await engine.start()
         _log.info("engine.ready", seconds=round(time.monotonic() - loading, 2))
         recorded = RecordedSounds(store)
         sounds = SoundLibrary(
@@ -155,8 +155,6 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if not is_compiled():
-        print("mirliton: first start, compiling the audio engine (about half a minute)", file=sys.stderr, flush=True)
     starting = asyncio.ensure_future(_serve_until(stop, settings))
     await asyncio.wait([starting, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     await starting
