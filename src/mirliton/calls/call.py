@@ -289,10 +289,26 @@ class Call:
                 gone()
         finally:
             self.leg.on_digit = self.leg.on_play_done = None
+            self._log_quality(reason)
             self.leg.close()
             self.leg.on_talking = None
             self._playing.clear()
             self._tell()
+
+    def _log_quality(self, reason: str) -> None:
+        """One line a call for the operator: how it sounded, and how it ended."""
+        seen = self.leg.statistics()
+        _log.info(
+            "call ended",
+            call_id=self._info.call_id,
+            reason=reason,
+            received=seen.packets_received,
+            lost=seen.packets_lost,
+            late=seen.packets_late,
+            concealed_ms=seen.concealed_ms,
+            jitter_ms=round(seen.jitter_ms, 1),
+            sent=seen.packets_sent,
+        )
 
     def _check(self) -> None:
         if self._ended is not None:
