@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import soundfile
+
 from mirliton.phone.conversation import Conversation
 from mirliton.phone.listening import find_sound, tone_levels
 from mirliton.sounds.decoding import decode_file
@@ -33,9 +34,10 @@ async def until(condition: Callable[[], Awaitable[Any]], why: str, within: float
     """Wait until the condition is true; returns its value."""
     try:
         async with asyncio.timeout(within):
-            while not (found := await condition()):
+            while True:
+                if found := await condition():
+                    return found
                 await asyncio.sleep(0.1)
-            return found
     except TimeoutError:
         raise AssertionError(f"not within {within:g} s: {why}") from None
 
@@ -86,6 +88,12 @@ def recording(prompt: str, rate: int) -> Samples:
     return np.asarray(decode_file(path, (rate,), max_seconds=600, max_bytes=1 << 30)[rate])
 
 
+def load_recordings() -> None:
+    """Decode every recording, so that looking for one takes no time."""
+    for prompt in (*shipped_prompts()["en-us"], "hold_music"):
+        recording(prompt, 8000)
+
+
 async def prompted(call: Conversation, sound: str | Samples, since: float = 0.0, within: float = PATIENCE) -> float:
     """Wait until a prompt (by id), or a recording at the call's rate, was heard; returns the time of its end."""
     wanted = recording(sound, call.rate) if isinstance(sound, str) else sound
@@ -101,6 +109,7 @@ async def prompted(call: Conversation, sound: str | Samples, since: float = 0.0,
             if match.score > ALIKE:
                 return since + match.at + length
         if over:
+            np.save(f"/tmp/callstry/fail{id(call)}.npy", heard)
             raise AssertionError(f"{sound if isinstance(sound, str) else 'the sound'} was not heard (best {best:.2f})")
         await asyncio.sleep(0.25)
 
@@ -112,10 +121,12 @@ async def likeness(call: Conversation, sound: str | Samples, start: float = 0.0,
 
 
 def jingle(seed: int, seconds: float = 1.0, rate: int = 8000) -> Samples:
-    """A sound unlike any other: notes in an order of its own, all below the callers' tones."""
-    notes = np.random.default_rng(seed).choice(np.arange(250, 850, 25), size=round(seconds / 0.1), replace=True)
-    phase = 2 * np.pi * np.cumsum(np.repeat(notes, rate // 10)) / rate
-    return np.asarray(np.round(9000 * np.sin(phase)), np.int16)
+    """A rustle unlike any other, all below the callers' tones: two of them have next to nothing in common."""
+    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=round(seconds * rate)))
+    frequencies = np.fft.rfftfreq(round(seconds * rate), 1 / rate)
+    spectrum[(frequencies < 250) | (frequencies > 850)] = 0
+    wave = np.fft.irfft(spectrum)
+    return np.asarray(np.round(16_000 * wave / np.max(np.abs(wave))), np.int16)
 
 
 def wav(sound: Samples, rate: int = 8000) -> bytes:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
 from mirliton.schemas import validate
 from mirliton.store import Store, bootstrap
 

@@ -14,13 +14,8 @@ from .serving import Account, Server
 
 _numbers = itertools.count(30_000)
 
-QUIET: Body = {
-    key: ""
-    for key in (
-        "alone-sound", "moh-sound", "enter-sound", "exit-sound", "member-enter-sound", "muted-sound", "unmuted-sound",
-        "deaf-sound", "undeaf-sound",
-    )
-}  # fmt: skip
+_SOUNDS = ("alone", "moh", "enter", "exit", "member-enter", "muted", "unmuted", "deaf", "undeaf")
+QUIET: Body = {f"{sound}-sound": "" for sound in _SOUNDS}
 """A profile without any sound of its own, for tests in which the callers' tones are the point."""
 NO_WELCOME: Body = {"play": False}
 

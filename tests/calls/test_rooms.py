@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from mirliton.phone.phone import CallFailed
 
 from .measuring import TONES, deaf_for, ended_by_server, hear_each_other, hears, latest

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
+from .measuring import load_recordings
 from .rest import Rest
 from .serving import Server
 from .switchboard import Switchboard
 
 Scenario = Callable[[Switchboard], Awaitable[None]]
-Test = Callable[[Server, pytest.FixtureRequest], None]
+Test = Callable[[pytest.FixtureRequest], None]
 
 SCENARIO_SECONDS = 60.0
 
@@ -41,6 +42,7 @@ class Together:
                 server: Server = request.getfixturevalue(self._server)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     self._outcomes = runner.run(self._run(server, selected))
+                    import sys; print("WATCH", runner, file=sys.stderr)
             error = self._outcomes[name]
             if error is not None:
                 raise error
@@ -51,7 +53,9 @@ class Together:
     async def _run(self, server: Server, names: list[str]) -> dict[str, BaseException | None]:
         accounts = (server.account, server.other_account)
         rests = {a.account_id: await asyncio.to_thread(Rest, server.http, a.account_id, a.api_key) for a in accounts}
+        await asyncio.to_thread(load_recordings)  # not during calls: decoding takes its time
         turnstile = asyncio.Semaphore(self._at_once)
+        watch = Punctuality()
 
         async def one(name: str) -> None:
             async with turnstile, asyncio.timeout(SCENARIO_SECONDS), Switchboard(server, rests) as board:
@@ -60,6 +64,30 @@ class Together:
         try:
             outcomes = await asyncio.gather(*(one(name) for name in names), return_exceptions=True)
         finally:
+            watch.stop()
+            print("LATE", watch.latest)
             for rest in rests.values():
                 rest.close()
+        for outcome in outcomes:
+            if outcome is not None:
+                outcome.add_note(f"the phones' own process was late by up to {watch.latest * 1000:.0f} ms")
         return dict(zip(names, outcomes, strict=True))
+
+
+class Punctuality:
+    """How late the loop of the phones runs: a phone that is held up sounds broken whatever the server does."""
+
+    def __init__(self) -> None:
+        self.latest = 0.0
+        self._ticking = asyncio.create_task(self._tick())
+
+    def stop(self) -> None:
+        """No more of it."""
+        self._ticking.cancel()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            before = loop.time()
+            await asyncio.sleep(0.02)
+            self.latest = max(self.latest, loop.time() - before - 0.02)
