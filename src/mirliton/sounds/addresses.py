@@ -12,6 +12,7 @@ VOLUME_FACTORS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3:
 
 LONGEST_ADDRESS = 4096
 MOST_PARTS = 32
+MOST_LOOPS = 999_999  # longer than any conference; what plays a sound counts its rounds in 64 bits
 _MEDIA_ID = re.compile(r"[0-9a-f]{32}")
 _ACCOUNT_MEDIA = re.compile(r"/([0-9a-f]{32})/([0-9a-f]{32})")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -136,7 +137,7 @@ def _with_parameters(address: Address, text: str) -> Address:
 
 def _loops(number: int) -> int:
     """-1 never ends; 0 and 1 are once."""
-    return -1 if number < 0 else max(1, number)
+    return -1 if number < 0 else max(1, min(number, MOST_LOOPS))
 
 
 def _by_scheme(scheme: str, rest: str, text: str) -> Address:

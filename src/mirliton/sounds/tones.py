@@ -27,6 +27,7 @@ MOST_FREQUENCIES = 18
 LOWEST_LEVEL, HIGHEST_LEVEL = -63.0, 0.0  # dBm0
 PEAK_OFFSET = 128  # added to the sum before it is divided, as the original generator does
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))")
+_LARGEST = 1e9
 
 
 class ToneScriptInvalid(Exception):
@@ -137,7 +138,8 @@ def _set(name: str, text: str, state: _State, limits: ToneLimits) -> None:
 
 def _number(text: str) -> float | None:
     found = _NUMBER.match(text)
-    return float(found.group(1)) if found else None
+    # Hundreds of digits are infinite as a float, and no duration, level or frequency is.
+    return max(-_LARGEST, min(_LARGEST, float(found.group(1)))) if found else None
 
 
 def _tokens(statement: str, state: _State) -> Iterator[tuple[int, int, tuple[float, ...]]]:
