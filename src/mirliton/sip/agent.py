@@ -63,6 +63,7 @@ log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 2.5
 _CREDENTIAL_SECONDS = 10.0
+_MAX_CHECKS = 64  # look-ups of credentials at a time: more would only wait for each other
 
 
 class SipAgent:
@@ -246,11 +247,17 @@ class SipAgent:
             reason = "calls"
         elif new_call and not self._invites.take(now):
             reason = "rate"
+        elif not known and len(self._checking) >= _MAX_CHECKS and self._asks_for_credentials(request):
+            reason = "checks"
         else:
             return None
         self._count[f"rejected: too many {reason}"] += 1
         headers = {"Retry-After": str(self._settings.retry_after_seconds)}
         return respond(request, 503, local_tag=self._stateless_tag(request), headers=headers)
+
+    @staticmethod
+    def _asks_for_credentials(request: Request) -> bool:
+        return request.method in ("INVITE", "OPTIONS", "REGISTER") and not to_tag(request)
 
     def _stateless_tag(self, request: Request) -> str:
         # The same request must get the same tag again, without our remembering it (section 8.2.7).
@@ -267,9 +274,9 @@ class SipAgent:
         elif request.method == "INVITE":
             self._new_call(request, source, now)
         elif request.method == "OPTIONS":
-            self._spawn(self._tell_capabilities(request, trusted=self._gate.trusts(source.host)))
+            self._check(request, self._tell_capabilities(request, trusted=self._gate.trusts(source.host)))
         elif request.method == "REGISTER":
-            self._spawn(self._register(request, source))
+            self._check(request, self._register(request, source))
         else:
             self._refuse(request, respond(request, 481, local_tag=self._stateless_tag(request)))
 
@@ -331,13 +338,15 @@ class SipAgent:
         elif self._gate.trusts(source.host) and invite.headers.get("Authorization") is None:
             self._begin(invite, source, None)
         else:
-            self._checking[invite] = self._spawn(self._authenticate_call(invite, source))
+            self._check(invite, self._authenticate_call(invite, source))
+
+    def _check(self, request: Request, work: Coroutine[Any, Any, None]) -> None:
+        self._checking[request] = task = self._spawn(work)
+        task.add_done_callback(lambda _: self._checking.pop(request, None))
 
     async def _authenticate_call(self, invite: Request, source: Peer) -> None:
-        try:
-            allowed, device = await self._access(invite, trusted=self._gate.trusts(source.host))
-        finally:
-            self._checking.pop(invite, None)
+        allowed, device = await self._access(invite, trusted=self._gate.trusts(source.host))
+        self._checking.pop(invite, None)  # from here on it is a session: too late to be cancelled as a mere check
         if allowed:
             self._begin(invite, source, device)
 
@@ -347,6 +356,10 @@ class SipAgent:
         try:
             async with asyncio.timeout(_CREDENTIAL_SECONDS):
                 who = await self._gate.check(request, self.now(), tag, trusted=trusted)
+        except TimeoutError:
+            headers = {"Retry-After": str(self._settings.retry_after_seconds)}
+            self._refuse(request, respond(request, 503, local_tag=tag, headers=headers))
+            return False, None
         except Exception:
             log.exception("credentials cannot be read")
             self._refuse(request, respond(request, 500, local_tag=tag))

@@ -42,6 +42,8 @@ class Gatekeeper:
 
         None: a trusted source that says nothing about our realm (a proxy may pass on what was meant for itself).
         """
+        if trusted and request.headers.get("Authorization") is None:
+            return None  # nothing to look up: most of what a trusted proxy sends is its keep-alive by OPTIONS
         realm = await self._source.realm_for(request.uri.host)
         for value in request.headers.getlist("Authorization"):
             answer = parse_answer(value)

@@ -159,7 +159,7 @@ class Documents:
         async with self._database.read() as connection:
             while True:
                 query = _in_order(_live(account_id, kind, span or Span()), ascending, after, included).limit(_BATCH)
-                batch = [_document(row) for row in await connection.execute(query)]
+                batch = [read_row(row) for row in await connection.execute(query)]
                 for document in batch:
                     if keep is not None and not keep(document):
                         continue
@@ -208,7 +208,7 @@ class Documents:
         row = (await connection.execute(query)).one_or_none()
         if row is None or kind not in (None, row.type):
             raise NotFound(document_id)
-        return _document(row)
+        return read_row(row)
 
     async def _index(self, connection: AsyncConnection, document: Document) -> None:
         account_id, body = document.account_id, document.body
@@ -259,7 +259,8 @@ def _columns(document: Document) -> dict[str, Any]:
     return columns | {"body": pack(document.body), "private": pack(document.private)}
 
 
-def _document(row: Row[Any]) -> Document:
+def read_row(row: Row[Any]) -> Document:
+    """A row of the documents table."""
     values = dict(row._mapping)
     return Document(**values | {"body": json.loads(values["body"]), "private": json.loads(values["private"])})
 

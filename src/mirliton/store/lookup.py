@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mirliton.store.claims import CALLFLOW_NUMBER, CONFERENCE_NUMBER, REALM, SIP_USERNAME, stored_value
 from mirliton.store.database import Database
 from mirliton.store.document import Document, NotFound
-from mirliton.store.documents import Documents
+from mirliton.store.documents import Documents, read_row
 from mirliton.store.patterns import longest, match
 from mirliton.store.tables import claims, documents, patterns
 
@@ -69,9 +69,11 @@ class Lookup:
         key = (claims.c.scope == scope) & (claims.c.kind == kind) & (claims.c.value == stored_value(value))
         if "\0" in value:  # PostgreSQL refuses the character, so nothing can be stored under it
             return None
+        holder = (documents.c.account_id == claims.c.account_id) & (documents.c.id == claims.c.document_id)
+        query = select(documents).join(claims, holder).where(key, ~documents.c.deleted)
         async with self._database.read() as connection:
-            row = (await connection.execute(select(claims.c.account_id, claims.c.document_id).where(key))).one_or_none()
-        return await self._document(row.account_id, row.document_id) if row else None
+            row = (await connection.execute(query)).one_or_none()
+        return read_row(row) if row else None
 
     async def accounts_with_number(self, number: str) -> list[str]:
         """Ids of the accounts in which a callflow lists this number."""
