@@ -1,0 +1,102 @@
+"""Processor time, memory and lost packets, as Linux tells them in /proc (proc(5))."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirliton.benchmark.result import Share
+
+PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Processor seconds since the start of a process or a core. `stolen`: of a core, by the machine's host."""
+
+    user: float
+    system: float
+    stolen: float = 0.0
+
+    def share_since(self, before: "Used", seconds: float) -> Share:
+        """As a share of one core over the time between."""
+        return Share((self.user - before.user) / seconds, (self.system - before.system) / seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """What `/proc/PID/stat` says. `started`: clock ticks since the machine's start."""
+
+    parent: int
+    used: Used
+    started: int
+
+
+def parse_process(text: str) -> ProcessStatus:
+    """`/proc/PID/stat`. The program's name stands in brackets and may itself hold brackets and spaces."""
+    fields = text.rpartition(")")[2].split()
+    return ProcessStatus(int(fields[1]), Used(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS), int(fields[19]))
+
+
+def parse_cores(text: str) -> dict[int, Used]:
+    """The busy time of each core from `/proc/stat`; interrupts count as system."""
+    cores: dict[int, Used] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(" ")
+        if name.startswith("cpu") and name[3:].isdigit():
+            user, nice, system, _idle, _wait, hard, soft, stolen = map(int, rest.split()[:8])
+            cores[int(name[3:])] = Used((user + nice) / _TICKS, (system + hard + soft) / _TICKS, stolen / _TICKS)
+    return cores
+
+
+def parse_drops(text: str) -> dict[int, int]:
+    """`/proc/net/udp`: by local port, how many packets did not fit into the socket's buffer."""
+    drops: dict[int, int] = {}
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        port = int(fields[1].rpartition(":")[2], 16)
+        drops[port] = drops.get(port, 0) + int(fields[-1])
+    return drops
+
+
+def process_used(pid: int) -> Used:
+    """Raises `OSError` when there is no such process."""
+    return parse_process((PROC / str(pid) / "stat").read_text()).used
+
+
+def core_used(core: int) -> Used:
+    """Of one core, by everybody."""
+    return parse_cores((PROC / "stat").read_text())[core]
+
+
+def resident_bytes(pid: int) -> int:
+    """Raises `OSError` when there is no such process."""
+    return int((PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE
+
+
+def dropped(ports: range) -> int:
+    """Packets that the UDP sockets on these local ports had no room for."""
+    drops = parse_drops((PROC / "net/udp").read_text())
+    return sum(drops.get(port, 0) for port in ports)
+
+
+def children(pid: int) -> list[int]:
+    """Children of a process, the first started first."""
+    found: list[tuple[int, int]] = []
+    for folder in PROC.glob("[0-9]*"):
+        try:
+            status = parse_process((folder / "stat").read_text())
+        except OSError:  # it ended while we looked
+            continue
+        if status.parent == pid:
+            found.append((status.started, int(folder.name)))
+    return [child for _, child in sorted(found)]
+
+
+def command_line(pid: int) -> list[str]:
+    """Its words; empty for one that has ended."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
