@@ -18,6 +18,7 @@ Receive = Callable[[bytes, Peer], None]
 _PENDING_MESSAGES = 64
 _WRITE_BUFFER_BYTES = 1_000_000
 _IDLE_SECONDS = 32.0
+_STRANGER_SECONDS = 4.0  # for a first whole message, once connections are scarce
 _CONNECT_SECONDS = 8.0
 
 
@@ -43,6 +44,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.peer: Peer | None = None
         self.used_at = 0.0
+        self.proven = False  # has carried a whole message, theirs or ours
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are of no common class
@@ -53,13 +55,15 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.transport is None or self.peer is None or self.transport.is_closing():
             return
-        self._owner.used(self)
         try:
             messages = self._framer.feed(data)
         except Malformed as malformed:
             self._owner.garbage(malformed.reason)
             self.transport.abort()
             return
+        if messages or self._framer.pings:
+            self._owner.used(self)  # not by a part of a message: a trickle of bytes must not hold the connection
+        self.proven = self.proven or bool(messages)
         for _ in range(min(self._framer.pings, 8)):
             self.transport.write(b"\r\n")
         self._framer.pings = 0
@@ -181,6 +185,7 @@ class Transports:
             connection.transport.abort()
             return
         self.used(connection)
+        connection.proven = True
         connection.transport.write(data)
 
     def _connect(self, peer: Peer, data: bytes) -> None:
@@ -229,10 +234,9 @@ class Transports:
             self._connections.move_to_end(connection.peer)
 
     def _evict(self) -> bool:
-        connection = next(iter(self._connections.values()), None)
+        now = asyncio.get_running_loop().time()
+        connection = next((found for found in self._connections.values() if _dispensable(found, now)), None)
         if connection is None or connection.transport is None or connection.peer is None:
-            return False
-        if asyncio.get_running_loop().time() - connection.used_at < _IDLE_SECONDS:
             return False
         self._count["idle_connections_closed"] += 1
         del self._connections[connection.peer]
@@ -259,6 +263,10 @@ class Transports:
     def connection_count(self) -> int:
         """Open connections."""
         return len(self._connections)
+
+
+def _dispensable(connection: _Connection, now: float) -> bool:
+    return now - connection.used_at >= (_IDLE_SECONDS if connection.proven else _STRANGER_SECONDS)
 
 
 def _routed_from(remote: str) -> str:
