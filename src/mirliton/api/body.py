@@ -1,5 +1,6 @@
 """The request body: bounded, strict JSON, an envelope around `data` (semantics 6.1)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,12 +9,17 @@ import msgspec
 from mirliton.api.errors import ApiError, validation_error, wrong
 
 MAX_DEPTH = 100
+BODY_SECONDS = 30.0
 _INT64 = 2**63
 
 
 async def read_envelope(chunks: AsyncIterator[bytes], limit: int) -> dict[str, Any]:
-    """The body as an object, `{}` when it is empty; raises `ApiError` 413 or 400."""
-    body = await _read(chunks, limit)
+    """The body as an object, `{}` when it is empty; raises `ApiError` 413, 408 or 400."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read(chunks, limit)
+    except TimeoutError:
+        raise too_slow() from None
     if not body.strip():
         return {}
     envelope = _decode(body)
@@ -39,6 +45,12 @@ def too_large(limit: int) -> ApiError:
     return ApiError(
         413, "too_large", {"message": f"the body may have at most {limit} bytes: send less", "cause": limit}
     )
+
+
+def too_slow() -> ApiError:
+    """408: whoever sends a byte now and then must not hold a connection for ever."""
+    message = "the body did not come in time: send it at once"
+    return ApiError(408, "request_timeout", {"message": message}, {"Connection": "close"})
 
 
 def _decode(body: bytes) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mirliton.schemas import Errors, Invalid
-from mirliton.store import ClaimTaken, NotFound, StaleRevision, TooManyDocuments
+from mirliton.store import ClaimTaken, DocumentTooLarge, NotFound, StaleRevision, TooManyDocuments
 from mirliton.store.claims import TooManyClaims
 
 
@@ -81,6 +81,8 @@ def from_failure(failure: Exception) -> ApiError | None:
         case StaleRevision():
             message = f"{failure}: read it again and repeat the change"
             return ApiError(409, "datastore_conflict", {"message": message, "cause": failure.current})
+        case DocumentTooLarge():
+            return ApiError(413, "too_large", {"message": f"{failure}: store less", "cause": failure.limit})
         case TooManyDocuments():
             return forbidden(f"{failure}: delete some, or raise limits.max_documents_per_account")
         case _:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-from mirliton.api.body import too_large
+from mirliton.api.body import too_large, too_slow
 from mirliton.api.call import Call, Handler, Reply, Route
 from mirliton.api.errors import ApiError, wrong
 from mirliton.api.recording import BadRecording, Recording, examine
@@ -16,6 +16,7 @@ from mirliton.api.resource import Body, Resource
 from mirliton.store import Document
 
 COLUMNS = ("name", "owner_id", "language", "media_source", "prompt_id", "content_type", "content_length", "duration")
+UPLOAD_SECONDS = 600.0
 _FILE_KEYS = ("content_type", "content_length", "duration", "rate", "channels")
 
 
@@ -49,7 +50,7 @@ class Media(Resource):
         return FileResponse(path, headers=headers, media_type=document.body.get("content_type"))
 
     async def upload(self, call: Call) -> Reply:
-        """WAV, FLAC, MP3 or Ogg as the whole body, whatever `Content-Type` says. Raises `ApiError` 400, 413."""
+        """WAV, FLAC, MP3 or Ogg as the whole body, whatever `Content-Type` says. Raises `ApiError` 400, 408, 413."""
         document = await self.document(call)
         async with _draft(call, document) as draft:
             recording = await _received(call, draft)
@@ -75,7 +76,11 @@ async def _draft(call: Call, document: Document) -> AsyncIterator[Path]:
 
 async def _received(call: Call, draft: Path) -> Recording:
     settings = call.services.settings
-    await _stream(call, draft, settings.http.max_media_bytes)
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            await _stream(call, draft, settings.http.max_media_bytes)
+    except TimeoutError:
+        raise too_slow() from None
     try:
         return await asyncio.to_thread(examine, draft, settings.media.max_clip_seconds)
     except BadRecording as refusal:

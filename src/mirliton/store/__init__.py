@@ -2,7 +2,7 @@
 
 from mirliton.store.bootstrap import bootstrap
 from mirliton.store.claims import Claim, ClaimTaken
-from mirliton.store.document import Document, NotFound, StaleRevision, TooManyDocuments
+from mirliton.store.document import Document, DocumentTooLarge, NotFound, StaleRevision, TooManyDocuments
 from mirliton.store.lookup import Route, SipCredential
 from mirliton.store.store import Store
 
@@ -10,6 +10,7 @@ __all__ = [
     "Claim",
     "ClaimTaken",
     "Document",
+    "DocumentTooLarge",
     "NotFound",
     "Route",
     "SipCredential",

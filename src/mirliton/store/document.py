@@ -30,6 +30,14 @@ class TooManyDocuments(Exception):
         self.limit = limit
 
 
+class DocumentTooLarge(Exception):
+    """The document has more bytes as JSON than a document may have; `limit` says how many."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a document may have at most {limit} bytes")
+        self.limit = limit
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document: `body` is what clients see, `private` never leaves the server. Times are Gregorian seconds."""

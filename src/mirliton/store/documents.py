@@ -14,6 +14,7 @@ from mirliton.store.claims import Claim, ClaimTaken, claims_of, holders, set_cla
 from mirliton.store.database import Database
 from mirliton.store.document import (
     Document,
+    DocumentTooLarge,
     NotFound,
     StaleRevision,
     TooManyDocuments,
@@ -27,6 +28,9 @@ from mirliton.store.tables import documents, patterns
 Body = dict[str, Any]
 Change = Callable[[Document], tuple[Body, Body]]
 """From the document as it is to its next body and private part; may raise anything, and then nothing changes."""
+
+MAX_DOCUMENT_BYTES = 256 * 1024
+"""Lists read documents whole, hundreds at a time: without a bound on each, one list could take all memory."""
 
 _BATCH = 200
 
@@ -62,9 +66,10 @@ class Documents:
     ) -> Document:
         """Store a valid document under a new id (or the given one).
 
-        Raises `ClaimTaken`, `TooManyClaims`, `TooManyDocuments`; `StaleRevision` when the given id exists.
+        Raises `ClaimTaken`, `TooManyClaims`, `TooManyDocuments`, `DocumentTooLarge`; `StaleRevision` when the given id
+        exists.
         """
-        now, texts = gregorian(self._now()), (pack(body), pack(private or {}))
+        now, texts = gregorian(self._now()), (_packed(body), _packed(private or {}))
         document = Document(
             account_id, document_id or new_id(), kind, next_revision(None, *texts), now, now, time.time_ns(), False,
             body, private or {},
@@ -115,7 +120,7 @@ class Documents:
         """Change a document in one transaction: no other writer comes between reading and writing.
 
         `expected` is the revision that it must have. Raises `NotFound`, `StaleRevision`, `ClaimTaken`,
-        `TooManyClaims`, and whatever `change` raises.
+        `TooManyClaims`, `DocumentTooLarge`, and whatever `change` raises.
         """
         try:
             async with self._database.write() as connection:
@@ -182,7 +187,7 @@ class Documents:
         old = await self._get(connection, account_id, document_id, kind, lock=True)
         _expect(old, expected)
         body, private = change(old)
-        revision = next_revision(old.revision, pack(body), pack(private))
+        revision = next_revision(old.revision, _packed(body), _packed(private))
         new = Document(
             account_id, document_id, old.type, revision, old.created, gregorian(self._now()), old.position, False,
             body, private,
@@ -243,6 +248,13 @@ class Documents:
 
     async def _forget_tombstone(self, connection: AsyncConnection, document: Document) -> None:
         await connection.execute(delete(documents).where(_is(document.account_id, document.id) & documents.c.deleted))
+
+
+def _packed(part: Body) -> str:
+    text = pack(part)
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLarge(MAX_DOCUMENT_BYTES)
+    return text
 
 
 def _is(account_id: str, document_id: str) -> ColumnElement[bool]:
