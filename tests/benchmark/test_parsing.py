@@ -1,0 +1,113 @@
+"""What the measuring programs and the kernel say is read as it was meant."""
+
+import msgspec
+import pytest
+
+from mirliton.benchmark.children import ProgramFailed
+from mirliton.benchmark.load import hearing_expected, parse_traffic
+from mirliton.benchmark.machine import cpu_model
+from mirliton.benchmark.proc import Used, parse_cores, parse_drops, parse_process
+from mirliton.benchmark.server import parse_metrics
+from mirliton.benchmark.sipp import parse_set_up, percentile
+
+from .results import TASK
+
+LOAD_LINE = (
+    b'{"calls": 20, "seconds": 3.000, "sent": 3000, "received": 2997, "expected": 3000, "fewest": 147, "silent": 1, '
+    b'"hearing": 19, "gap_p50_ms": 20.0, "gap_p99_ms": 23.9, "gap_p999_ms": 24.0, "gap_max_ms": 24.1, '
+    b'"slots": 3001, "late_slots": 2, "latest_ms": 23.5}\n'
+)
+TRACE = """Date_ms;response_time_ms;rtd_no
+100.001;10;1
+150.001;30;1
+200.001;20;1
+600.001;40;1
+"""
+
+
+def test_the_loads_line_becomes_traffic() -> None:
+    traffic = parse_traffic(LOAD_LINE)
+    assert (traffic.calls, traffic.sent, traffic.silent, traffic.hearing, traffic.late_slots) == (20, 3000, 1, 19, 2)
+    assert traffic.loss == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("line", [b"", b"ready\n", LOAD_LINE[:100], LOAD_LINE.replace(b"2997", b'"many"')])
+def test_anything_else_from_the_load_is_a_failure(line: bytes) -> None:
+    with pytest.raises(ProgramFailed, match="no result"):
+        parse_traffic(line)
+
+
+def test_nothing_expected_is_all_lost() -> None:
+    assert msgspec.structs.replace(parse_traffic(LOAD_LINE), expected=0, received=0).loss == 1
+
+
+def test_response_times_become_rate_and_percentiles() -> None:
+    found = parse_set_up(TRACE, 5, 20.0)
+    assert (found.calls, found.answered, found.offered) == (5, 4, 20.0)
+    assert found.reached == pytest.approx(6.0)  # three intervals in half a second
+    assert (found.p50_ms, found.p99_ms, found.max_ms) == (20.0, 40.0, 40.0)
+
+
+@pytest.mark.parametrize("trace", ["", "Date_ms;response_time_ms;rtd_no\n"])
+def test_no_answered_call_has_no_times(trace: str) -> None:
+    found = parse_set_up(trace, 5, 20.0)
+    assert (found.answered, found.reached, found.p50_ms, found.max_ms) == (0, 0.0, None, None)
+
+
+def test_a_percentile_is_a_value_that_was_seen() -> None:
+    values = [float(value) for value in range(1, 101)]
+    assert [percentile(values, fraction) for fraction in (0.0, 0.5, 0.99, 1.0)] == [1.0, 50.0, 99.0, 100.0]
+    assert percentile([], 0.5) is None
+
+
+def test_a_process_name_may_hold_spaces_and_brackets() -> None:
+    numbers = " ".join(str(field) for field in range(3, 53))
+    status = parse_process(f"4711 (a (very) odd) S 12 {numbers.split(' ', 2)[2]}")
+    assert status.parent == 12
+    assert (status.used.user, status.used.system) == (0.14, 0.15)  # fields 14 and 15, in hundredths of a second
+    assert status.started == 22
+
+
+def test_interrupts_count_as_system_time_of_a_core() -> None:
+    text = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 100 10 50 900 7 20 30 40 5 5\ncpu1 1 0 0 0 0 0 0 0 0 0\nintr 5 6\n"
+    cores = parse_cores(text)
+    assert cores == {0: Used(1.1, 1.0, 0.4), 1: Used(0.01, 0.0, 0.0)}
+    assert cores[0].share_since(Used(0.1, 0.5), 2.0).total == pytest.approx(0.75)
+
+
+def test_drops_are_found_by_local_port() -> None:
+    text = (
+        "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer "
+        "drops             \n"
+        "  100: 0100007F:2710 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 11 2 00000000 7\n"
+        "  101: 0100007F:2712 0100007F:4E20 01 00000000:00000000 00:00000000 00000000     0        0 12 2 00000000 0\n"
+    )
+    assert parse_drops(text) == {10_000: 7, 10_002: 0}
+
+
+def test_metrics_lose_prefix_and_suffix_and_those_with_labels_are_left_out() -> None:
+    text = (
+        "# HELP mirliton_media_legs legs (media)\n# TYPE mirliton_media_legs gauge\nmirliton_media_legs 3.0\n"
+        "mirliton_media_packets_in_total 1.5e+06\n"
+        'mirliton_http_requests_total{code="200",route="/x"} 4.0\nprocess_threads 9\n'
+    )
+    assert parse_metrics(text) == {"media_legs": 3.0, "media_packets_in": 1_500_000.0}
+
+
+def test_the_processor_is_named() -> None:
+    assert cpu_model("processor\t: 0\nmodel\t\t: 17\nmodel name\t: A CPU @ 2 GHz\n") == "A CPU @ 2 GHz"
+
+
+@pytest.mark.parametrize(
+    ("callers", "talkers", "expected"),
+    [
+        (20, 3, 20),
+        (20, 0, 0),
+        (20, 1, 18),  # the talker of each room is alone with the silence of the others
+        (11, 3, 10),  # the last room holds one person
+        (12, 1, 10),
+        (12, 3, 12),
+    ],
+)
+def test_who_should_hear_somebody(callers: int, talkers: int, expected: int) -> None:
+    assert hearing_expected(msgspec.structs.replace(TASK, callers=callers, talkers=talkers)) == expected
