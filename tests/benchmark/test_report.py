@@ -62,10 +62,11 @@ def test_a_burst_that_nobody_answered_has_no_times() -> None:
     assert shown["set-up at 150 calls/s"] == "no call was answered"
 
 
-def test_the_profile_divides_time_by_packets() -> None:
+def test_the_profile_divides_time_by_callers() -> None:
     shown = dict(profile_rows(RESULT))
     assert shown["decodes in 20 ms"] == "20.0"
-    assert shown["time for a packet, in or out"] == "60.00 µs"  # 12 % of 20 ms, for 40 packets
+    assert shown["time for a caller and 20 ms"] == "120.00 µs"  # 12 % of 20 ms, for 20 callers
+    assert shown["of it beyond the floor"] == "60.00 µs"
 
 
 def test_the_report_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

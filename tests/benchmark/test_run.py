@@ -65,6 +65,11 @@ def test_only_the_floor(application: typer.Typer, tmp_path: Path) -> None:
     assert read(tmp_path / "bench.json").bridge is None
 
 
+def test_where_the_result_goes_is_looked_at_first(application: typer.Typer, tmp_path: Path) -> None:
+    done = CliRunner().invoke(application, ["--out", str(tmp_path / "missing" / "bench.json")])
+    assert done.exit_code == 2
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals, code: int) -> None:
     program = "import typer; from mirliton.benchmark.command import bench; typer.run(bench)"

@@ -1,5 +1,6 @@
 """`mirliton bench`: what the media engine costs under real calls, on this machine, now."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -27,6 +28,13 @@ _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
 
 
+def _writable(out: Path) -> Path:
+    """A run of minutes must not end with a file that cannot be written."""
+    if not os.access(out.resolve().parent, os.W_OK):
+        raise typer.BadParameter(f"{out.resolve().parent} is not a folder that can be written to")
+    return out
+
+
 def bench(
     callers: Annotated[int, typer.Option(help="Calls at a time.", min=1, max=10_000)] = 300,
     room: Annotated[int, typer.Option(help="Callers in each room.", min=1)] = 10,
@@ -36,7 +44,9 @@ def bench(
     burst: Annotated[
         float, typer.Option(help="Calls in a second for the measurement of set-up times; 0: none.", min=0)
     ] = 150.0,
-    out: Annotated[Path, typer.Option(help="File for the result, as JSON.")] = Path("bench.json"),
+    out: Annotated[
+        Path, typer.Option(help="File for the result, as JSON.", callback=_writable, dir_okay=False, writable=True)
+    ] = Path("bench.json"),
     keep: Annotated[Path | None, typer.Option(help="Folder to leave all logs in.")] = None,
     floor_only: Annotated[
         bool, typer.Option("--floor-only", help="Measure only what the kernel's packet path costs.")
