@@ -12,6 +12,7 @@ import numpy as np
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722
 from mirliton.media.gate import close_gate
+from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
 from mirliton.media.sources import (
     forget,
@@ -57,6 +58,7 @@ class Engine:
     def __init__(self, tables: Tables, now: int, *, resume: bool = False) -> None:
         """`now`: monotonic ns. `resume`: the leg records are those of an engine that died."""
         self._t = tables
+        self._places = places_of(tables)
         self._now = now
         self._resume = resume
         self._refused: list[m.SoundDone] = []
@@ -102,7 +104,7 @@ class Engine:
     def step(self, now: int, real_offset: int = 0) -> int:
         """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
         self._now = now
-        return int(step(self._t, now, real_offset))
+        return step(self._t, self._places, now, real_offset)
 
     def events(self) -> Iterator[m.Event]:
         """What happened since the last call, in order."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from mirliton.media.digits import receive_event
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import ARENA_BYTES, BATCH, MAX_PTIME, SLOTS
+from mirliton.media.limits import ARENA_BYTES, BATCH, CONTROL_BYTES, MAX_PTIME, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.sources import leg_of
 from mirliton.media.tables import CONNECTED, Tables
@@ -21,9 +21,6 @@ _COMFORT_NOISE = 13
 def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
     """Read everything that waits on a socket. `real_offset` = real time - monotonic time, ns."""
     for _ in range(64):  # bounded, so that a flood on one socket cannot hold up the tick
-        for i in range(BATCH):
-            t.receive_headers[i, 1] = 16
-            t.receive_headers[i, 5] = 64
         count = recvmmsg(t.sockets[socket].descriptor, t.receive_headers.ctypes.data, BATCH, _DONT_WAIT, 0)
         for i in range(count):
             arrival = now
@@ -32,6 +29,9 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
                 if now - 1_000_000_000 < stamp <= now:
                     arrival = stamp
             _packet(t, socket, i, np.int64(t.receive_headers[i, 7] & np.uint64(0xFFFFFFFF)), arrival, now)
+            # the kernel wrote how much it used; the next call must find how much there is
+            t.receive_headers[i, 1] = 16
+            t.receive_headers[i, 5] = CONTROL_BYTES
         if count < BATCH:
             return
 

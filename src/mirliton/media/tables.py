@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mirliton.media.limits import (
     ARENA_BYTES,
     BATCH,
+    CONTROL_BYTES,
     EVENT_RING,
     FIFO_BYTES,
     FIR_HISTORY,
@@ -35,7 +36,19 @@ PCMU, PCMA, G722 = 0, 1, 2
 CODECS = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
 CODEC_RATES = {PCMU: 8000, PCMA: 8000, G722: 16000}
 
-LEG = np.dtype(
+Field = tuple[str, str] | tuple[str, str, tuple[int]]
+
+
+def _record_type(fields: list[Field]) -> np.dtype[np.void]:
+    """A type for records whose fields are attributes.
+
+    Arrays must share this very object: numba looks types up by equality, which for equal but different record types
+    costs more than a tick.
+    """
+    return np.dtype((np.record, np.dtype(fields, align=True)))
+
+
+LEG = _record_type(
     [
         # what the control process set
         ("state", "i8"),
@@ -130,10 +143,9 @@ LEG = np.dtype(
         ("tone_misses", "i8"),
         ("tone_reported", "i8"),
     ],
-    align=True,
 )
 
-MIX = np.dtype(
+MIX = _record_type(
     [
         ("state", "i8"),
         ("lobby", "i8"),
@@ -157,10 +169,9 @@ MIX = np.dtype(
         ("out_history", "f4", (FIR_HISTORY,)),
         ("g722", "i4", (G722_STATE,)),
     ],
-    align=True,
 )
 
-LINE = np.dtype(
+LINE = _record_type(
     [  # a leg's buffers: the engine's own, not shared
         ("slot_seq", "i8", (SLOTS,)),
         ("slot_ts", "i8", (SLOTS,)),
@@ -177,10 +188,9 @@ LINE = np.dtype(
         ("fifo", "u1", (FIFO_BYTES,)),
         ("arena", "u1", (ARENA_BYTES,)),
     ],
-    align=True,
 )
 
-SCRATCH = np.dtype(
+SCRATCH = _record_type(
     [  # what one tick works on
         ("voices", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("sounds", "f4", (LOOKAHEAD + MAX_FRAME,)),
@@ -191,18 +201,21 @@ SCRATCH = np.dtype(
         ("coded", "u1", (MAX_FRAME,)),
         ("random", "u4"),
     ],
-    align=True,
 )
 
-SOCKET = np.dtype([("descriptor", "i8"), ("waiting_count", "i8"), ("waiting", "i8", (WAITING,))], align=True)
-SOURCE = np.dtype([("key", "i8"), ("leg", "i8")], align=True)
-INBOX = np.dtype(
-    [("name", "u1", (16,)), ("vector", "u8", (2,)), ("control", "i8", (8,)), ("data", "u1", (RECEIVE_BYTES,))],
-    align=True,
+SOCKET = _record_type([("descriptor", "i8"), ("waiting_count", "i8"), ("waiting", "i8", (WAITING,))])
+SOURCE = _record_type([("key", "i8"), ("leg", "i8")])
+INBOX = _record_type(
+    [
+        ("name", "u1", (16,)),
+        ("vector", "u8", (2,)),
+        ("control", "i8", (CONTROL_BYTES // 8,)),
+        ("data", "u1", (RECEIVE_BYTES,)),
+    ],
 )
-OUTBOX = np.dtype([("vector", "u8", (2,)), ("data", "u1", (PACKET_BYTES,))], align=True)
+OUTBOX = _record_type([("vector", "u8", (2,)), ("data", "u1", (PACKET_BYTES,))])
 
-PLAY = np.dtype(
+PLAY = _record_type(
     [
         ("state", "i8"),
         ("play_id", "i8"),
@@ -215,7 +228,6 @@ PLAY = np.dtype(
         ("loops", "i8"),
         ("gain", "f4"),
     ],
-    align=True,
 )
 
 # kinds of what kernels report
@@ -345,6 +357,8 @@ def _point_headers_at_buffers(t: Tables) -> None:
     t.receive_headers[:, 0] = inbox + offset["name"]
     t.receive_headers[:, 2] = inbox + offset["vector"]
     t.receive_headers[:, 3] = 1
+    t.receive_headers[:, 1] = 16
+    t.receive_headers[:, 5] = CONTROL_BYTES
     t.receive_headers[:, 4] = inbox + offset["control"]
     rows = t.outbox.ctypes.data + np.arange(len(t.outbox), dtype=np.uint64) * np.uint64(OUTBOX.itemsize)
     t.outbox["vector"][:, 0] = rows + np.uint64(OUTBOX.fields["data"][1])  # type: ignore[index]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from mirliton.media.digits import listen
 from mirliton.media.gate import amplify, judge
-from mirliton.media.kernels import Int, entry, kernel
+from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
 from mirliton.media.limiter import limit
 from mirliton.media.limits import FIR_HISTORY, G722_STATE
+from mirliton.media.places import tables_at
 from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import ignore, keep_history, read
 from mirliton.media.resampling import double_rate, halve_rate
@@ -275,13 +276,11 @@ def _do_due(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
         mix.due += period
 
 
-@entry
-def step(t: Tables, now: Int, real_offset: Int) -> Int:
+@kernel
+def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
     """Read all sockets, tick every mix that is due, send.
 
     Returns when the next mix is due (ns), or -1 if none has legs.
-
-    The one entry that the interpreter calls, a few hundred times a second, whatever the number of legs.
     """
     for k in range(t.sockets.shape[0]):
         receive(t, k, now, real_offset)
@@ -296,3 +295,16 @@ def step(t: Tables, now: Int, real_offset: Int) -> Int:
             following = mix.due
     flush(t)
     return following
+
+
+@entry
+def _step_at(where: NDArray[np.int64], now: Int, real_offset: Int) -> Int:
+    return step_tables(tables_at(where.ctypes.data), now, real_offset)
+
+
+def step(t: Tables, where: NDArray[np.int64], now: int, real_offset: int) -> int:
+    """`step_tables`, compiled. `where` is `tables.places_of(t)`.
+
+    The one thing that the interpreter calls, a few hundred times a second, whatever the number of legs.
+    """
+    return int(step_tables(t, now, real_offset) if INTERPRETED else _step_at(where, now, real_offset))
