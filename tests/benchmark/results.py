@@ -42,6 +42,7 @@ def bridge(**changes: Any) -> Bridge:
         codec="PCMU",
         measured=measured("engine", Share(0.03, 0.09)),
         hearing_expected=20,
+        members_at_start=20,
         members_at_end=20,
         restarts=0,
         set_up=SET_UP,

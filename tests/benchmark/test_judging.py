@@ -33,6 +33,7 @@ def test_loss_is_a_result_and_not_a_problem() -> None:
         ({"measured": measured("engine", Share(0.1, 0.1), dropped_by_load=5)}, "no room for 5 packets"),
         ({"measured": with_traffic(silent=2)}, "2 callers got no sound"),
         ({"measured": with_traffic(hearing=19)}, "19 callers hear somebody, it should be 20"),
+        ({"members_at_start": 16}, "4 of 20 calls are missing"),
         ({"members_at_end": 18}, "2 of 20 calls are missing"),
         ({"set_up": replace(SET_UP, answered=17)}, "3 of 20 calls are missing"),
         ({"burst": replace(SET_UP, answered=15)}, "5 of 20 burst calls"),

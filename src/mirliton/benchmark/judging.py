@@ -33,7 +33,7 @@ def _of_load(measured: Measured) -> list[str]:
 
 def _of_calls(bridge: Bridge, task: Task) -> list[str]:
     found = []
-    missing = task.callers - min(bridge.set_up.answered, bridge.members_at_end)
+    missing = task.callers - min(bridge.set_up.answered, bridge.members_at_start, bridge.members_at_end)
     if missing:
         found.append(f"{missing} of {task.callers} calls are missing")
     if bridge.measured.traffic.silent:

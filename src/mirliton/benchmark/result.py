@@ -105,6 +105,7 @@ class Bridge(msgspec.Struct, frozen=True):
     codec: str
     measured: Measured
     hearing_expected: int
+    members_at_start: int
     members_at_end: int
     restarts: int
     set_up: SetUp
