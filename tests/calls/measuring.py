@@ -8,7 +8,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,12 @@ Samples = npt.NDArray[np.int16]
 
 TONES = (911, 1033, 1181, 1367, 1553, 1777, 1999, 2203, 2477, 2699, 2963, 3217)
 """Hz; no two are multiples, and no third-order product of two is near another."""
+BEFORE = 0.3  # s
 AUDIBLE = -30.0  # dBFS; the phones' tones have -15
 WINDOW = 0.5  # s; tells tones 12 Hz apart
 BEHIND = 0.1  # s; the newest packets may still be on the way
 ALIKE = 0.6  # of `find_sound`; other prompts of the same voice stay below 0.35
+DEAF_SECONDS = 0.15  # of a sound that follows the answer: the phone still reads the 200
 PATIENCE = 20.0
 
 
@@ -42,29 +44,49 @@ async def until(condition: Callable[[], Awaitable[Any]], why: str, within: float
         raise AssertionError(f"not within {within:g} s: {why}") from None
 
 
-def audible(call: Conversation, start: float, end: float | None = None) -> set[int]:
+class Listener(Protocol):
+    """Who hears: a phone's call, or a bare RTP socket. Times in seconds since it began."""
+
+    @property
+    def rate(self) -> int:
+        """Hz."""
+
+    @property
+    def seconds(self) -> float:
+        """Now."""
+
+    def heard(self, start: float = 0.0, end: float | None = None) -> Samples:
+        """The sound between two times."""
+
+
+def over(listener: Listener) -> str:
+    """Why a call is over; "" while it is not."""
+    return listener.report.reason if isinstance(listener, Conversation) and listener.ended.is_set() else ""
+
+
+def audible(call: Listener, start: float, end: float | None = None) -> set[int]:
     """Which of `TONES` were heard between two times of a call."""
     levels = tone_levels(call.heard(start, end), call.rate, TONES)
     return {int(tone) for tone, level in levels.items() if level > AUDIBLE}
 
 
-def latest(call: Conversation) -> set[int]:
+def latest(call: Listener) -> set[int]:
     """Which of `TONES` are heard just now."""
     return audible(call, call.seconds - BEHIND - WINDOW, call.seconds - BEHIND)
 
 
-async def hears(call: Conversation, *tones: int, within: float = PATIENCE) -> None:
+async def hears(call: Listener, *tones: int, within: float = PATIENCE) -> None:
     """Wait until exactly these tones are heard, and see that it stays so for another moment."""
     wanted = set(tones)
     deadline = call.seconds + within
-    while call.seconds < deadline and not call.ended.is_set():
+    while call.seconds < deadline and not over(call):
         await asyncio.sleep(0.1)
         if call.seconds > BEHIND + WINDOW and latest(call) == wanted:
             await asyncio.sleep(WINDOW)
             if latest(call) == wanted:
                 return
     found = sorted(latest(call))
-    raise AssertionError(f"should hear {sorted(wanted)} Hz, hears {found}; ended: {call.report.reason or 'no'}")
+    raise AssertionError(f"should hear {sorted(wanted)} Hz, hears {found}; ended: {over(call) or 'no'}")
 
 
 async def hear_each_other(calls: dict[int, Conversation], within: float = PATIENCE) -> None:
@@ -96,20 +118,21 @@ def load_recordings() -> None:
 
 async def prompted(call: Conversation, sound: str | Samples, since: float = 0.0, within: float = PATIENCE) -> float:
     """Wait until a prompt (by id), or a recording at the call's rate, was heard; returns the time of its end."""
-    wanted = recording(sound, call.rate) if isinstance(sound, str) else sound
+    wanted = (recording(sound, call.rate) if isinstance(sound, str) else sound)[round(DEAF_SECONDS * call.rate) :]
     length = len(wanted) / call.rate
     deadline = call.seconds + within
     best = 0.0
     while True:
         over = call.ended.is_set() or call.seconds > deadline
         heard = call.heard(since)
-        if len(heard) >= len(wanted):
+        if len(heard) >= 0.9 * len(wanted):  # the end falls together with the BYE
             match = await asyncio.to_thread(find_sound, heard, wanted, call.rate)
             best = max(best, match.score)
             if match.score > ALIKE:
                 return since + match.at + length
+            # What was looked through is left behind: long searches would hold up the phones.
+            since = max(since, since + (len(heard) - len(wanted)) / call.rate - BEFORE)
         if over:
-            np.save(f"/tmp/callstry/fail{id(call)}.npy", heard)
             raise AssertionError(f"{sound if isinstance(sound, str) else 'the sound'} was not heard (best {best:.2f})")
         await asyncio.sleep(0.25)
 

@@ -107,6 +107,7 @@ class RawCaller:
         self._target = f"sip:{number}@{server[0]}:{server[1]}"
         self.call_id, self.from_tag, self.to = secrets.token_hex(8), secrets.token_hex(4), f"<{self._target}>"
         self._branches: dict[int, str] = {}
+        self._connected = False
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +115,8 @@ class RawCaller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._connected:  # a test that failed must not leave its call behind
+            self._socket.send(self.request("BYE", 99))
         self._socket.close()
 
     def request(self, method: str, cseq: int, body: str = "", headers: Sequence[str] = ()) -> bytes:
@@ -151,6 +154,7 @@ class RawCaller:
         while True:
             message = await self.receive()
             if isinstance(message, Request) and message.method == method:
+                self._connected &= method != "BYE"
                 await self.answer(message)
                 return message
 
@@ -166,6 +170,7 @@ class RawCaller:
         contact = re.search(r"<([^>]+)>", str(answered.headers.get("Contact")))
         assert contact is not None
         self._target = contact.group(1)
+        self._connected = True
 
     async def invite(self, body: str, cseq: int = 1) -> Response:
         """INVITE, its final response, and the ACK when that is a 200."""
@@ -178,6 +183,7 @@ class RawCaller:
 
     async def bye(self, cseq: int = 90) -> None:
         """End the call, and see that the server agrees."""
+        self._connected = False
         await self.send("BYE", cseq)
         assert (await self.final("BYE")).code == 200
 

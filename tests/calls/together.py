@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-import uvloop
 
 from .measuring import load_recordings
 from .rest import Rest
@@ -40,9 +39,7 @@ class Together:
             if self._outcomes is None:
                 selected = [item.name for item in request.session.items if item.name in self._scenarios]
                 server: Server = request.getfixturevalue(self._server)
-                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    self._outcomes = runner.run(self._run(server, selected))
-                    import sys; print("WATCH", runner, file=sys.stderr)
+                self._outcomes = asyncio.run(self._run(server, selected))
             error = self._outcomes[name]
             if error is not None:
                 raise error
@@ -65,7 +62,6 @@ class Together:
             outcomes = await asyncio.gather(*(one(name) for name in names), return_exceptions=True)
         finally:
             watch.stop()
-            print("LATE", watch.latest)
             for rest in rests.values():
                 rest.close()
         for outcome in outcomes:
