@@ -231,13 +231,13 @@ class SipAgent:
             return
         if request.method == "ACK":
             self._in_dialog(request, now)
-        elif (refusal := self._no_room(request, now)) is not None:
+        elif (refusal := self._no_room(request, source, now)) is not None:
             self._transactions.respond_stateless(request, refusal, source)
         else:
             self._transactions.open(request, source, now)
             self._route(request, source, now)
 
-    def _no_room(self, request: Request, now: float) -> Response | None:
+    def _no_room(self, request: Request, source: Peer, now: float) -> Response | None:
         """Refusals that must not cost memory."""
         new_call = request.method == "INVITE" and not to_tag(request)
         known = request.method == "CANCEL" or self._session_of(request) is not None
@@ -247,7 +247,7 @@ class SipAgent:
             reason = "calls"
         elif new_call and not self._invites.take(now):
             reason = "rate"
-        elif not known and len(self._checking) >= _MAX_CHECKS and self._asks_for_credentials(request):
+        elif not known and len(self._checking) >= _MAX_CHECKS and self._looks_up(request, source):
             reason = "checks"
         else:
             return None
@@ -255,9 +255,11 @@ class SipAgent:
         headers = {"Retry-After": str(self._settings.retry_after_seconds)}
         return respond(request, 503, local_tag=self._stateless_tag(request), headers=headers)
 
-    @staticmethod
-    def _asks_for_credentials(request: Request) -> bool:
-        return request.method in ("INVITE", "OPTIONS", "REGISTER") and not to_tag(request)
+    def _looks_up(self, request: Request, source: Peer) -> bool:
+        """Whether a request needs the credential source, which may be a database."""
+        if request.method == "REGISTER":
+            return True
+        return request.method in ("INVITE", "OPTIONS") and not self._gate.lets_in(request, source.host)
 
     def _stateless_tag(self, request: Request) -> str:
         # The same request must get the same tag again, without our remembering it (section 8.2.7).
@@ -273,6 +275,8 @@ class SipAgent:
             self._in_dialog(request, now)
         elif request.method == "INVITE":
             self._new_call(request, source, now)
+        elif request.method == "OPTIONS" and self._gate.lets_in(request, source.host):
+            self._reply(request, capabilities(request, self._stateless_tag(request)))
         elif request.method == "OPTIONS":
             self._check(request, self._tell_capabilities(request, trusted=self._gate.trusts(source.host)))
         elif request.method == "REGISTER":
@@ -335,7 +339,7 @@ class SipAgent:
         elif too_brief(invite, self._policy.timer):
             minimum = {"Min-SE": str(self._policy.timer.minimum)}
             self._refuse(invite, respond(invite, 422, local_tag=tag, headers=minimum))
-        elif self._gate.trusts(source.host) and invite.headers.get("Authorization") is None:
+        elif self._gate.lets_in(invite, source.host):
             self._begin(invite, source, None)
         else:
             self._check(invite, self._authenticate_call(invite, source))

@@ -37,13 +37,15 @@ class Gatekeeper:
             return False
         return any(address in network for network in self._trusted)
 
+    def lets_in(self, request: Request, host: str) -> bool:
+        """Whether a request needs no look-up: from a trusted address, and without a password."""
+        return request.headers.get("Authorization") is None and self.trusts(host)
+
     async def check(self, request: Request, now: float, local_tag: str, *, trusted: bool) -> Device | Refusal | None:
         """The device behind a request, or the challenge to send it.
 
         None: a trusted source that says nothing about our realm (a proxy may pass on what was meant for itself).
         """
-        if trusted and request.headers.get("Authorization") is None:
-            return None  # nothing to look up: most of what a trusted proxy sends is its keep-alive by OPTIONS
         realm = await self._source.realm_for(request.uri.host)
         for value in request.headers.getlist("Authorization"):
             answer = parse_answer(value)
