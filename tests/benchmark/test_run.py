@@ -46,11 +46,11 @@ def test_twenty_callers_are_measured(application: typer.Typer, tmp_path: Path) -
     traffic = bridge.measured.traffic
     assert (traffic.calls, traffic.silent, traffic.hearing) == (20, 0, 20)
     assert traffic.loss == 0
-    assert traffic.fewest > 0.8 * 50 * traffic.seconds
+    assert traffic.fewest > 0.5 * 50 * traffic.seconds
     assert set(bridge.measured.processes) == {"engine", "control"}
     assert bridge.engine.total > 0
     assert bridge.memory.loaded > bridge.memory.idle > 0
-    assert bridge.per_frame["packets out"] == pytest.approx(20, rel=0.2)
+    assert bridge.per_frame["packets out"] == pytest.approx(20, rel=0.5)
     assert result.floor.traffic.silent == 0
     assert "engine / floor" in done.output
     assert (next(keep.iterdir()) / "bridge" / "server.log").exists()
