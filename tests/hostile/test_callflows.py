@@ -89,8 +89,8 @@ def test_sounds_that_are_none_are_left_out(attacker: Attacker, rest: httpx.Clien
 
 ROOMS: list[dict[str, Any]] = [
     {"profile": {"rate": -1}}, {"profile": {"rate": 10**18}}, {"profile": {"max-members": 1e308}},
-    {"profile": {"energy-level": 0, "comfort-noise": 10**18}}, {"profile": {"pin-retries": NINES, "announce-count": -1}},
-    {"profile_name": "../../x", "language": "../../x"}, {"name": "a\0b"}, {"pins": [1, None, {}], "max_participants": -1},
+    {"profile": {"energy-level": 0, "comfort-noise": 10**18}}, {"profile": {"announce-count": -1, "x": NINES}},
+    {"profile_name": "../../x", "language": "../../x"}, {"name": "a\0b"}, {"pins": [1, None, {}]},
     {"caller_controls": "../x", "moderator_controls": "\0", "id": "\0" * 32},
 ]  # fmt: skip
 

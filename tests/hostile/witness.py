@@ -50,7 +50,7 @@ class Witness:
         self._loop.close()
 
     def undisturbed(self) -> None:
-        """Each caller hears the other without a break for half a second, the last or one that soon comes; else fails."""
+        """Each caller hears the other without a break for half a second: the last, or one that comes soon."""
         self._run(self._hear())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
