@@ -7,6 +7,7 @@ machine may be busy with other work.
 import asyncio
 import io
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any, Protocol
 
@@ -97,7 +98,8 @@ async def hear_each_other(calls: dict[int, Conversation], within: float = PATIEN
 async def deaf_for(call: Conversation, seconds: float) -> None:
     """No caller's tone is heard for so long."""
     start = call.seconds
-    await asyncio.wait([asyncio.ensure_future(call.ended.wait())], timeout=seconds + BEHIND)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(call.ended.wait(), seconds + BEHIND)
     assert not audible(call, start, start + seconds)
 
 

@@ -27,6 +27,7 @@ class RawAudio(asyncio.DatagramProtocol):
     def __init__(self, tone: int | None, codec: str = "PCMU") -> None:
         self.remote: tuple[str, int] | None = None
         self.packets: list[Packet] = []
+        self.sent = 0
         self.rate = open_codec(codec).rate
         self._talker = Talker(open_codec(codec), 20, 101)
         if tone is not None:
@@ -83,6 +84,7 @@ class RawAudio(asyncio.DatagramProtocol):
             await asyncio.sleep(max(0.0, count * 0.02 - self.seconds))
             for data in self._talker.next():
                 if self.remote is not None and self._transport is not None:
+                    self.sent += 1
                     self._transport.sendto(data, self.remote)
 
 

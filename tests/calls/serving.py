@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import selectors
 import signal
 import socket
@@ -20,6 +21,7 @@ from mirliton.schemas import validate
 from mirliton.store import Store, bootstrap
 
 START_SECONDS = 110.0  # the first start on a machine compiles the engine's kernels
+START_ATTEMPTS = 4
 STOP_SECONDS = 5.0  # the promise of design section 2
 RTP_PORTS = 16
 HOST = "127.0.0.1"
@@ -54,11 +56,9 @@ class Server:
         return {name: float(value) for name, _, value in lines}
 
     def engine_process(self) -> int:
-        """The process id of the media engine."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            if (found := _engine_of(folder, self.process.pid)) is not None:
-                return found
-        raise AssertionError("the server has no media engine")
+        """The process id of the media engine: the oldest one, the other is its spare."""
+        found = [_engine_of(folder, self.process.pid) for folder in Path("/proc").glob("[0-9]*")]
+        return min(process for process in found if process is not None)
 
 
 def _engine_of(folder: Path, parent: int) -> int | None:
@@ -79,16 +79,8 @@ def serving(folder: Path, settings: str = "") -> Iterator[Server]:
     data, log, config = folder / "data", folder / "server.log", folder / "mirliton.toml"
     config.write_text(settings)
     other = asyncio.run(_second_account(data))
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "mirliton", "serve", "--config", str(config), "--data", str(data),
-                "--http", f"{HOST}:0", "--sip", f"{HOST}:{_free_port()}", "--rtp", _free_range(),
-            ],
-            stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+    process, ready = _started(["--config", str(config), "--data", str(data)], log)
     try:
-        ready = _ready(process, log)
         credentials = json.loads((data / "credentials.json").read_text())
         sip_host, _, sip_port = ready["sip"].partition(":")
         account = Account(credentials["account_id"], credentials["api_key"], HOST)
@@ -97,6 +89,27 @@ def serving(folder: Path, settings: str = "") -> Iterator[Server]:
     finally:
         process.kill()
         process.communicate()
+
+
+def _started(options: list[str], log: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+    """The process, and what its line `ready` says. Tried again when somebody else was faster to take its ports."""
+    for attempt in range(START_ATTEMPTS):
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "mirliton", "serve", *options,
+                    "--http", f"{HOST}:0", "--sip", f"{HOST}:{free_port()}", "--rtp", _free_range(),
+                ],
+                stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        try:
+            return process, _ready(process, log)
+        except AssertionError:
+            process.kill()
+            process.communicate()
+            if attempt + 1 == START_ATTEMPTS or "Address already in use" not in log.read_text():
+                raise
+    raise AssertionError("no attempt was made")
 
 
 async def _second_account(data: Path) -> Account:
@@ -137,7 +150,7 @@ def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
     assert "Traceback" not in text, text
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free for UDP and TCP at this moment."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
@@ -149,7 +162,8 @@ def _free_port() -> int:
 
 def _free_range() -> str:
     """`HOST:FIRST-LAST` of neighbouring free UDP ports below those that the kernel gives to phones."""
-    for first in range(12_000, 32_000, 2 * RTP_PORTS):
+    for _ in range(100):
+        first = random.randrange(12_000, 32_000, RTP_PORTS)
         if all(_udp_free(port) for port in range(first, first + RTP_PORTS)):
             return f"{HOST}:{first}-{first + RTP_PORTS - 1}"
     raise AssertionError("there are no free UDP ports on this machine")

@@ -100,8 +100,14 @@ async def test_the_sound_follows_a_caller_to_a_new_address(board: Switchboard) -
         with RawCaller(board.server.sip, number) as caller:
             old.remote = audio_address(await caller.invite(offer(old.port)))
             await asyncio.gather(hears(bruno, ANNA), hears(old, BRUNO))
-            new.remote = audio_address(await caller.invite(offer(new.port, version=2), cseq=2))
-            old.remote = None  # until now both sent: a phone changes over while packets are on their way
+            answer = await caller.invite(offer(new.port, version=2), cseq=2)
+            sent = old.sent
+
+            async def late_packets() -> bool:
+                return old.sent > sent + 2
+
+            await until(late_packets, "packets that were on their way")
+            new.remote, old.remote = audio_address(answer), None
             await asyncio.gather(hears(bruno, CARL, within=5), hears(new, BRUNO, within=5), hears(old, within=5))
             await caller.bye()
 
