@@ -40,7 +40,7 @@ from mirliton.media.tick import step
 
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
-_PHASE = 5_000_000
+_PHASE = 10_000_000
 _KEPT = (
     "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
     "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "next_read",
@@ -105,6 +105,11 @@ class Engine:
         """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
         self._now = now
         return step(self._t, self._places, now, real_offset)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `events` has something to give."""
+        return bool(self._refused) or bool(self._t.counters[Counters.EVENTS])
 
     def events(self) -> Iterator[m.Event]:
         """What happened since the last call, in order."""

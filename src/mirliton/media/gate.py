@@ -3,6 +3,7 @@
 import numpy as np
 
 from mirliton.media.kernels import Int, kernel
+from mirliton.media.samples import mean_size
 from mirliton.media.sources import push_event
 from mirliton.media.tables import TALKING, Tables
 
@@ -15,17 +16,11 @@ _MOST_SMOOTHED = 25000.0
 @kernel
 def amplify(t: Tables, leg: Int, samples: Int) -> Int:
     """Apply the input gain to the frame, and return its score: the mean absolute sample value."""
-    gain = t.legs[leg].input_gain
-    total = np.int64(0)
-    if gain == 1.0:
+    gain, frame = t.legs[leg].input_gain, t.scratch[0].frame
+    if gain != 1.0:
         for i in range(samples):
-            total += abs(np.int64(t.scratch[0].frame[i]))
-    else:
-        for i in range(samples):
-            value = max(-32768.0, min(32767.0, t.scratch[0].frame[i] * gain))
-            t.scratch[0].frame[i] = np.int16(value)
-            total += abs(np.int64(t.scratch[0].frame[i]))
-    return total // samples
+            frame[i] = np.int16(max(-32768.0, min(32767.0, frame[i] * gain)))
+    return mean_size(frame, samples)
 
 
 @kernel

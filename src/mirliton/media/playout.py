@@ -16,6 +16,7 @@ from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
 from mirliton.media.kernels import Int, Real, kernel
 from mirliton.media.limits import ARENA_BYTES, HISTORY, SLOTS
+from mirliton.media.samples import clear, copy, look_up
 from mirliton.media.tables import G722, PCMA, Tables
 
 _START_MARGIN = 5_000_000  # ns that a first packet has to have waited, so that the next may be a little late
@@ -95,8 +96,7 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
     record = t.legs[leg]
     ratio = record.rate // 8000
     if not record.receiving or (not record.playing and not _start(t, leg, now)):
-        for i in range(frame * ratio):
-            t.scratch[0].frame[i] = 0
+        clear(t.scratch[0].frame, frame * ratio)
         return False
     _review_delay(t, leg, now, frame)
     done, heard = np.int64(0), False
@@ -150,39 +150,35 @@ def _cross_gap(t: Tables, leg: Int, sequence: Int, gap: Int, done: Int, frame: I
 def _decode(t: Tables, leg: Int, at: Int, count: Int, to: Int) -> None:
     """`count` bytes of payload from the arena into the frame, joined smoothly to what was concealed before."""
     record = t.legs[leg]
-    payload = t.lines[leg].arena
+    payload, out = t.lines[leg].arena[at:], t.scratch[0].frame[to:]
     t.counters[10] += 1
     samples = count
     if record.codec == G722:
-        g722.decode(t.lines[leg].g722_decode, payload, at, count, t.scratch[0].frame[to:])
+        g722.decode(t.lines[leg].g722_decode, payload, 0, count, out)
         samples = 2 * count
     elif record.codec == PCMA:
-        for i in range(count):
-            t.scratch[0].frame[to + i] = ALAW_DECODE[payload[at + i]]
+        look_up(ALAW_DECODE, payload, out, count)
     else:
-        for i in range(count):
-            t.scratch[0].frame[to + i] = ULAW_DECODE[payload[at + i]]
+        look_up(ULAW_DECODE, payload, out, count)
     if record.conceal_run > 0:
         overlap = min(samples, record.rate // 400)
         for i in range(overlap):
             weight = np.float32(i + 1) / overlap
             guess = _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
-            t.scratch[0].frame[to + i] = np.int64(weight * t.scratch[0].frame[to + i] + (1 - weight) * guess)
+            out[i] = np.int64(weight * out[i] + (1 - weight) * guess)
         record.conceal_run = 0
 
 
 @kernel
 def keep_history(t: Tables, leg: Int, samples: Int) -> None:
     """Remember the last 30 ms that were heard, for concealment."""
-    line = t.lines[leg].history
+    line, frame, past = t.lines[leg].history, t.scratch[0].frame, t.scratch[0].past
     if samples >= HISTORY:
-        for i in range(HISTORY):
-            line[i] = t.scratch[0].frame[samples - HISTORY + i]
+        copy(frame[samples - HISTORY :], line, HISTORY)
         return
-    for i in range(HISTORY - samples):
-        line[i] = line[i + samples]
-    for i in range(samples):
-        line[HISTORY - samples + i] = t.scratch[0].frame[i]
+    copy(line[samples:], past, HISTORY - samples)
+    copy(past, line, HISTORY - samples)
+    copy(frame, line[HISTORY - samples :], samples)
 
 
 @kernel
@@ -214,15 +210,13 @@ def _best_lag(history: NDArray[np.int16], rate: Int) -> Int:
 def _conceal(t: Tables, leg: Int, to: Int, samples: Int) -> None:
     """Fill `samples` of the frame; silence unless this leg is being heard."""
     record = t.legs[leg]
-    if not record.talking or (record.conceal_run == 0 and record.muted):
-        for i in range(samples):
-            t.scratch[0].frame[to + i] = 0
+    out = t.scratch[0].frame[to:]
+    if not record.talking:
+        clear(out, samples)
         return
     if record.conceal_run == 0:
         record.conceal_lag = _best_lag(t.lines[leg].history, record.rate)
     for i in range(samples):
-        t.scratch[0].frame[to + i] = np.int64(
-            _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
-        )
+        out[i] = np.int64(_guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate))
     record.conceal_run += samples
     record.concealed += samples * 8000 // record.rate

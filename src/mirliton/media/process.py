@@ -67,6 +67,7 @@ class Process:
     def __init__(self, start: Start) -> None:
         self._control = socket.socket(fileno=start.control)
         self._control.setblocking(False)
+        self._lines = [self._control]
         self._start = start
         self._engine: Engine | None = None
         self._decoder = msgspec.msgpack.Decoder(m.Batch)
@@ -90,28 +91,29 @@ class Process:
         gc.disable()
         due = -1
         while self._engine is None:
-            select.select([self._control], [], [])
+            select.select(self._lines, (), ())
             if not self._read_commands():
                 return
-        while self._read_commands():
+        readable = True
+        while not readable or self._read_commands():
             now = time.monotonic_ns()
             if 0 <= due <= now:
                 self._lateness.note(now - due)
             due = self._engine.step(now, time.time_ns() - now)
-            self._unsent.extend(self._engine.events())
+            if self._engine.has_news:
+                self._unsent.extend(self._engine.events())
             self._unsent.extend(self._lateness.report(now))
             self._report()
-            self._wait(due)
+            readable = self._wait(due)
 
     def _tell_share(self, share: float) -> None:
         self._unsent.append(m.Compiling(share))
         self._report()
 
-    def _wait(self, due: int) -> None:
-        """Until the next tick or the next command."""
+    def _wait(self, due: int) -> bool:
+        """Until the next tick or the next command; returns whether a command waits."""
         left = _LONGEST_WAIT if due < 0 else min(_LONGEST_WAIT, (due - time.monotonic_ns()) / 1e9)
-        if left > 0:
-            select.select([self._control], [], [], left)
+        return bool(select.select(self._lines, (), (), max(0.0, left))[0])
 
     def _read_commands(self) -> bool:
         """Apply everything that waits. False when the control process is gone."""

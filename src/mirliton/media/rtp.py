@@ -6,6 +6,7 @@ from mirliton.media.digits import receive_event
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import ARENA_BYTES, BATCH, CONTROL_BYTES, MAX_PTIME, SLOTS
 from mirliton.media.native import recvmmsg
+from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
 from mirliton.media.tables import CONNECTED, Tables
 
@@ -177,10 +178,10 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
         at += ARENA_BYTES - at % ARENA_BYTES
     record.arena_used = at + size
     place = at % ARENA_BYTES
-    for i in range(size):
-        t.lines[leg].arena[place + i] = t.inbox[row].data[start + i]
-    t.lines[leg].slot_seq[slot], t.lines[leg].slot_ts[slot] = full, ts
-    t.lines[leg].slot_at[slot], t.lines[leg].slot_size[slot] = at, size
+    line = t.lines[leg]
+    copy(t.inbox[row].data[start:], line.arena[place:], size)
+    line.slot_seq[slot], line.slot_ts[slot] = full, ts
+    line.slot_at[slot], line.slot_size[slot] = at, size
     if record.playing and record.read_every > 0:
         frame = record.read_every // 125_000
         reads = (ts - record.position) // frame

@@ -5,38 +5,31 @@ from numpy.typing import NDArray
 
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
-from mirliton.media.kernels import Int, fast_kernel, kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH
 from mirliton.media.native import sendmmsg
+from mirliton.media.samples import copy, look_up_code
 from mirliton.media.tables import G722, OUTBOX, PCMA, Tables
 
 _HEADER = 12
 _ROW = OUTBOX.itemsize
 
 
-@fast_kernel
-def to_frame(signal: NDArray[np.float32], n: Int, frame: NDArray[np.int16]) -> None:
-    """Samples to 16 bits; what is still too large (a prompt over loud speech) is held at full scale."""
-    for i in range(n):
-        frame[i] = np.int16(max(np.float32(-32768), min(np.float32(32767), np.rint(signal[i]))))
-
-
 @kernel
 def encode(t: Tables, codec: Int, state: NDArray[np.int32], samples: Int) -> Int:
-    """`t.scratch[0].frame[0:samples]` into `t.scratch[0].coded`; returns the number of bytes."""
+    """The scratch `frame[0:samples]` into the scratch `coded`; returns the number of bytes."""
     t.counters[9] += 1
     if codec == G722:
         g722.encode(state, t.scratch[0].frame, samples // 2, t.scratch[0].coded, 0)
         return samples // 2
     table = ALAW_ENCODE if codec == PCMA else ULAW_ENCODE
-    for i in range(samples):
-        t.scratch[0].coded[i] = table[np.int64(t.scratch[0].frame[i]) + 32768]
+    look_up_code(table, t.scratch[0].frame, t.scratch[0].coded, samples)
     return samples
 
 
 @kernel
 def send(t: Tables, leg: Int, count: Int) -> None:
-    """Send `count` bytes of `t.scratch[0].coded` as the next sound of a leg, in packets of its own length."""
+    """Send `count` bytes of the scratch `coded` as the next sound of a leg, in packets of its own length."""
     record = t.legs[leg]
     packet = record.ptime * 8
     if record.fifo_used == 0 and count == packet:
@@ -45,8 +38,7 @@ def send(t: Tables, leg: Int, count: Int) -> None:
     fifo = t.lines[leg].fifo
     if record.fifo_used + count > fifo.shape[0]:
         record.fifo_used = 0
-    for i in range(count):
-        fifo[record.fifo_used + i] = t.scratch[0].coded[i]
+    copy(t.scratch[0].coded, fifo[record.fifo_used :], count)
     record.fifo_used += count
     while record.fifo_used >= packet:
         _packet(t, leg, fifo, packet)
@@ -78,8 +70,7 @@ def _packet(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None
     b[2], b[3] = sequence >> 8, sequence & 255
     b[4], b[5], b[6], b[7] = ts >> 24, (ts >> 16) & 255, (ts >> 8) & 255, ts & 255
     b[8], b[9], b[10], b[11] = ssrc >> 24, (ssrc >> 16) & 255, (ssrc >> 8) & 255, ssrc & 255
-    for i in range(count):
-        b[_HEADER + i] = payload[i]
+    copy(payload, b[_HEADER:], count)
     record.mark_next = 0
     record.sequence = (sequence + 1) & 0xFFFF
     record.timestamp = (ts + count) & 0xFFFFFFFF

@@ -194,10 +194,12 @@ SCRATCH = _record_type(
     [  # what one tick works on
         ("voices", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("sounds", "f4", (LOOKAHEAD + MAX_FRAME,)),
+        ("everything", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("signal", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("limited", "f4", (MAX_FRAME,)),
         ("window", "f4", (FIR_HISTORY + MAX_FRAME,)),
         ("frame", "i2", (MAX_FRAME,)),
+        ("past", "i2", (HISTORY,)),
         ("coded", "u1", (MAX_FRAME,)),
         ("random", "u4"),
     ],

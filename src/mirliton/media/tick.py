@@ -20,7 +20,8 @@ from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import ignore, keep_history, read
 from mirliton.media.resampling import double_rate, halve_rate
 from mirliton.media.rtp import receive
-from mirliton.media.sending import encode, flush, send, stay_silent, to_frame
+from mirliton.media.samples import add, clear, copy, difference, scale, to_16_bits, total
+from mirliton.media.sending import encode, flush, send, stay_silent
 from mirliton.media.tables import CONNECTED, FREE, G722, Tables
 
 _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
@@ -59,8 +60,7 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
 @kernel
 def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
     record, own = t.legs[leg], t.lines[leg].own
-    for i in range(samples):
-        own[i] = t.scratch[0].frame[i]
+    copy(t.scratch[0].frame, own, samples)
     if record.rate < t.mixes[m].rate:
         double_rate(t.scratch[0].window, t.lines[leg].in_history, own, samples)
     elif record.rate > t.mixes[m].rate:
@@ -70,28 +70,25 @@ def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
 
 @kernel
 def _add_up(t: Tables, m: Int, n: Int, look: Int, now: Int) -> Int:
-    """Sum what is said into `t.scratch[0].voices[look:]`; returns how many legs were heard."""
-    for i in range(n):
-        t.scratch[0].voices[look + i] = 0
+    """Sum what is said into the scratch `voices[look:]`; returns how many legs were heard."""
+    voices = t.scratch[0].voices[look:]
+    clear(voices, n)
     heard, leg = 0, t.mixes[m].first
     while leg >= 0:
         _hear(t, m, leg, now)
         if t.legs[leg].contributes:
             heard += 1
-            own = t.lines[leg].own
-            for i in range(n):
-                t.scratch[0].voices[look + i] += own[i]
+            add(t.lines[leg].own, voices, n)
         leg = t.legs[leg].next
     return heard
 
 
 @kernel
 def _room_sounds(t: Tables, m: Int, n: Int, look: Int, heard: Int) -> None:
-    """The queue, the loop and, when there is nothing else at all, comfort noise into `t.scratch[0].sounds[look:]`."""
+    """The queue, the loop and, when there is nothing else at all, comfort noise into the scratch `sounds[look:]`."""
     mix = t.mixes[m]
     out = t.scratch[0].sounds[look:]
-    for i in range(n):
-        out[i] = 0
+    clear(out, n)
     quiet = heard == 0 and mix.queue_head < 0 and mix.loop < 0
     if mix.queue_head >= 0:
         mix.queue_head = play_queue(t, mix.queue_head, out, n, mix.rate)
@@ -126,34 +123,28 @@ def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
     record = t.legs[leg]
     record.private = 1
     record.limiter_gain = t.mixes[m].limiter_gain
-    for i in range(FIR_HISTORY):
-        t.lines[leg].out_history[i] = t.mixes[m].out_history[i]
-    for i in range(G722_STATE):
-        t.lines[leg].g722_encode[i] = t.mixes[m].g722[i]
+    copy(t.mixes[m].out_history, t.lines[leg].out_history, FIR_HISTORY)
+    copy(t.mixes[m].g722, t.lines[leg].g722_encode, G722_STATE)
 
 
 @kernel
 def _own_signal(t: Tables, leg: Int, n: Int, look: Int) -> None:
-    """What this leg hears, before the limiter, into `t.scratch[0].signal`: voices and sounds without itself."""
-    record, signal = t.legs[leg], t.scratch[0].signal
-    for i in range(look + n):
-        signal[i] = t.scratch[0].sounds[i]
+    """What this leg hears, before the limiter, into the scratch `signal`: voices and sounds without itself."""
+    record, work, line = t.legs[leg], t.scratch[0], t.lines[leg]
+    signal = work.signal
     if record.deaf:
-        for i in range(look + n):
-            signal[i] = 0
-        return
-    if record.isolated:
-        return
-    for i in range(look + n):
-        signal[i] += t.scratch[0].voices[i]
-    if record.trails:
-        tail = t.lines[leg].own_tail
-        for i in range(look):
-            signal[i] -= tail[i]
-    if record.contributes:
-        own = t.lines[leg].own
-        for i in range(n):
-            signal[look + i] -= own[i]
+        clear(signal, look + n)
+    elif record.isolated:
+        copy(work.sounds, signal, look + n)
+    else:
+        if record.trails:
+            difference(work.everything, line.own_tail, signal, look)
+        else:
+            copy(work.everything, signal, look)
+        if record.contributes:
+            difference(work.everything[look:], line.own, signal[look:], n)
+        else:
+            copy(work.everything[look:], signal[look:], n)
 
 
 @kernel
@@ -164,20 +155,19 @@ def _send_own(t: Tables, m: Int, leg: Int, n: Int, look: Int) -> None:
     _own_signal(t, leg, n, look)
     record.limiter_gain = limit(t.scratch[0].signal, n, look, record.limiter_gain, t.scratch[0].limited)
     if record.output_gain != 1.0:
-        for i in range(n):
-            t.scratch[0].limited[i] *= record.output_gain
+        scale(t.scratch[0].limited, n, record.output_gain)
     samples = _to_leg_rate(t, t.lines[leg].out_history, n, mix.rate, record.rate)
     if record.queue_head >= 0:
         record.queue_head = play_queue(t, record.queue_head, t.scratch[0].limited, samples, record.rate)
         if record.queue_head < 0:
             record.queue_tail = -1
-    to_frame(t.scratch[0].limited, samples, t.scratch[0].frame)
+    to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)
     send(t, leg, encode(t, record.codec, t.lines[leg].g722_encode, samples))
 
 
 @kernel
 def _to_leg_rate(t: Tables, history: NDArray[np.float32], n: Int, mix_rate: Int, leg_rate: Int) -> Int:
-    """`t.scratch[0].limited` from the mix's rate to a leg's; returns the number of samples."""
+    """the scratch `limited` from the mix's rate to a leg's; returns the number of samples."""
     if leg_rate == mix_rate:
         return n
     if leg_rate < mix_rate:
@@ -191,14 +181,12 @@ def _to_leg_rate(t: Tables, history: NDArray[np.float32], n: Int, mix_rate: Int,
 def _send_shared(t: Tables, m: Int, n: Int, look: Int, others: NDArray[np.int64]) -> None:
     """The mix for everybody who hears all of it; `others[codec]` says which encodings are wanted."""
     mix = t.mixes[m]
-    for i in range(look + n):
-        t.scratch[0].signal[i] = t.scratch[0].voices[i] + t.scratch[0].sounds[i]
-    mix.limiter_gain = limit(t.scratch[0].signal, n, look, mix.limiter_gain, t.scratch[0].limited)
+    mix.limiter_gain = limit(t.scratch[0].everything, n, look, mix.limiter_gain, t.scratch[0].limited)
     for rate in (mix.rate, 24000 - mix.rate):
         if rate == 16000 and not mix.wide_legs:
             continue
         samples = n if rate == mix.rate else _to_leg_rate(t, t.mixes[m].out_history, n, mix.rate, rate)
-        to_frame(t.scratch[0].limited, samples, t.scratch[0].frame)
+        to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)
         for codec in range(others.shape[0]):
             if others[codec] and (rate == 16000) == (codec == G722):
                 count = encode(t, codec, t.mixes[m].g722, samples)
@@ -220,11 +208,13 @@ def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
     """Everything one mix does in one interval."""
     mix = t.mixes[m]
     n, look = mix.rate * mix.interval // 1000, mix.rate // 500
-    for i in range(look):
-        t.scratch[0].voices[i], t.scratch[0].sounds[i] = t.mixes[m].tail[i], t.mixes[m].sound_tail[i]
+    work = t.scratch[0]
+    copy(mix.tail, work.voices, look)
+    copy(mix.sound_tail, work.sounds, look)
     heard = _add_up(t, m, n, look, now)
     mix.voices = heard
     _room_sounds(t, m, n, look, heard)
+    total(work.voices, work.sounds, work.everything, look + n)
     for codec in range(others.shape[0]):
         others[codec] = 0
     others[G722] = mix.wide_legs
@@ -249,14 +239,13 @@ def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
 @kernel
 def _keep_tails(t: Tables, m: Int, n: Int, look: Int) -> None:
     """The last 2 ms of everything stay for the next tick."""
-    for i in range(look):
-        t.mixes[m].tail[i], t.mixes[m].sound_tail[i] = t.scratch[0].voices[n + i], t.scratch[0].sounds[n + i]
+    copy(t.scratch[0].voices[n:], t.mixes[m].tail, look)
+    copy(t.scratch[0].sounds[n:], t.mixes[m].sound_tail, look)
     leg = t.mixes[m].first
     while leg >= 0:
         record = t.legs[leg]
         if record.contributes:
-            for i in range(look):
-                t.lines[leg].own_tail[i] = t.lines[leg].own[n - look + i]
+            copy(t.lines[leg].own[n - look :], t.lines[leg].own_tail, look)
         record.trails = record.contributes
         leg = record.next
 
