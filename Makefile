@@ -36,7 +36,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix src tests tools
 	$(BIN)/ruff format src tests tools
 
-bench: $(STAMP)
+bench: $(STAMP) debian
 	$(BIN)/mirliton bench
 
 clean:

@@ -9,6 +9,7 @@ import typer
 import uvloop
 from pydantic import ValidationError
 
+from mirliton.benchmark.command import bench
 from mirliton.check.files import check_files
 from mirliton.demo.command import demo
 from mirliton.phone.command import call
@@ -27,6 +28,7 @@ app.command(epilog="Example: mirliton call sip:3000@127.0.0.1:5060 --play tone:4
     call
 )
 app.command(epilog="Example: mirliton demo --out ./demo")(demo)
+app.command(epilog="Example: mirliton bench --callers 300 --seconds 60")(bench)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:

@@ -6,6 +6,7 @@ so a test can run minutes of a room in a moment. `process` puts it behind a sock
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -174,7 +175,9 @@ class Engine:
     def _set_codec(self, leg: int, codec: int) -> None:
         t = self._t
         record = t.legs[leg]
+        self._count_wide(int(record.mix), record, -1)
         record.codec, record.rate = codec, CODEC_RATES[codec]
+        self._count_wide(int(record.mix), record, 1)
         line = t.lines[leg]
         g722.reset(line.g722_decode)
         g722.reset(line.g722_encode)
@@ -252,16 +255,15 @@ class Engine:
         self._drop_loop(mix)
         record.state = FREE
 
+    def _count_wide(self, mix: int, leg: Any, change: int) -> None:
+        if mix >= 0 and leg.rate == 16000:
+            self._t.mixes[mix].wide_legs += change
+
     def _choose_rate(self, mix: int) -> None:
         """A room mixes at the highest rate that anyone present can use, up to its ceiling."""
         t = self._t
         record = t.mixes[mix]
-        wide, leg = 0, int(record.first)
-        while leg >= 0:
-            wide += int(t.legs[leg].rate) == 16000
-            leg = int(t.legs[leg].next)
-        record.wide_legs = wide
-        rate = 16000 if wide and record.ceiling >= 16000 and not record.lobby else 8000
+        rate = 16000 if record.wide_legs and record.ceiling >= 16000 and not record.lobby else 8000
         if rate != record.rate:
             record.rate = rate
             self._forget_signal(mix)
@@ -296,6 +298,7 @@ class Engine:
             t.legs[room.first].previous = leg
         room.first = leg
         room.legs += 1
+        self._count_wide(mix, record, 1)
         self._choose_rate(mix)
 
     def _catch_up_clock(self, mix: int) -> None:
@@ -320,6 +323,7 @@ class Engine:
             t.legs[record.next].previous = record.previous
         record.mix = record.next = record.previous = -1
         t.mixes[mix].legs -= 1
+        self._count_wide(mix, record, -1)
         self._choose_rate(mix)
 
     # sounds

@@ -78,7 +78,6 @@ LEG = _record_type(
         ("allowed_ip_2", "i8"),
         ("remote_ip", "i8"),
         ("remote_port", "i8"),
-        ("foreign", "i8"),
         # sending
         ("ssrc", "i8"),
         ("sequence", "i8"),
@@ -246,11 +245,9 @@ class Counters:
     PACKETS_IN = 0
     PACKETS_OUT = 1
     UNKNOWN_SOURCE = 2
-    FOREIGN_SOURCE = 3
     NOT_RTP = 4
     SEND_FAILED = 5
     EVENTS_LOST = 6
-    LATE_TICKS = 7
     SKIPPED_TICKS = 8
     ENCODES = 9
     DECODES = 10

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import resource
 import signal
 import socket
 import time
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from mirliton.api.app import create_app
 from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
+from mirliton.calls.remembered import RememberedCallData
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
 from mirliton.media.link import MediaLink
@@ -23,7 +25,7 @@ from mirliton.server.web import WebServer
 from mirliton.settings import Settings, split_address, split_port_range
 from mirliton.sip.agent import SipAgent
 from mirliton.sounds.library import SoundLibrary, SoundLimits
-from mirliton.store import Store, bootstrap
+from mirliton.store import Document, Store, bootstrap
 
 _log = structlog.get_logger(__name__)
 
@@ -84,7 +86,7 @@ class Server:
             max_rate=settings.media.max_rate,
         )
         self._stack.push_async_callback(rooms.close)
-        data = StoredCallData(store)
+        data = RememberedCallData(StoredCallData(store), time.monotonic)
         calls = InboundCalls(
             engine,
             sounds,
@@ -103,10 +105,13 @@ class Server:
         self._stack.push_async_callback(calls.close)
         self.sip = agent.listening
         registry = CollectorRegistry()
+
+        def changed(event: str, document: Document) -> None:
+            data.forget()
+            recorded.changed(event, document)
+
         Telemetry(registry, _sources(engine, agent, calls, rooms, sounds))
-        web = WebServer(
-            create_app(settings, store, rooms, registry, recorded.changed), *split_address(settings.http.listen)
-        )
+        web = WebServer(create_app(settings, store, rooms, registry, changed), *split_address(settings.http.listen))
         self._stack.push_async_callback(web.stop)
         await web.start()
         self.http = web.address
@@ -149,8 +154,15 @@ def media_address(settings: Settings) -> str:
         return str(probe.getsockname()[0])
 
 
+def _allow_many_files() -> None:
+    """Connections, media and the database share one table of descriptors: use as many as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Prints the line `mirliton ready …` on stdout when calls can be taken."""
+    _allow_many_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,7 +3,8 @@
 import dataclasses
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -32,12 +33,24 @@ def configure_logging(level: str, as_json: bool) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _escape_controls,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
+
+
+def _escape_controls(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What callers and tenants send ends up in logs: no control character may reach a terminal."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            lines = [
+                line if line.isprintable() else line.encode("unicode_escape").decode() for line in value.split("\n")
+            ]
+            event[key] = ("\n" if key == "exception" else "\\n").join(lines)
+    return event
 
 
 def flat(statistics: object) -> dict[str, float]:

@@ -9,6 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 
 _DRAIN_SECONDS = 2
+_MAX_HEADER_BYTES = 65_536
+_MAX_CONNECTIONS = 1000
 
 
 class _Uvicorn(uvicorn.Server):
@@ -33,6 +35,10 @@ class WebServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # h11 and not httptools: only it bounds the size of a header that never ends
+            http="h11",
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            limit_concurrency=_MAX_CONNECTIONS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         self._server = _Uvicorn(config)

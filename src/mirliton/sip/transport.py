@@ -20,6 +20,7 @@ _WRITE_BUFFER_BYTES = 1_000_000
 _IDLE_SECONDS = 32.0
 _STRANGER_SECONDS = 4.0  # for a first whole message, once connections are scarce
 _CONNECT_SECONDS = 8.0
+_UDP_BUFFER = 4 << 20
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -116,6 +117,8 @@ class Transports:
             lambda: _Datagrams(self.receive, self._count), local_addr=(host, port), family=socket.AF_INET
         )
         self._udp = udp
+        # bursts of calls must not be lost while one is looked up; the kernel gives what it allows
+        udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         bound: tuple[str, int] = udp.get_extra_info("sockname")[:2]
         self._server = await loop.create_server(
             lambda: _Connection(self, self._max_bytes), host, bound[1], family=socket.AF_INET
