@@ -1,0 +1,54 @@
+"""baresip, an independent phone: it dials, keys in the PIN, is heard and hears."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from mirliton.phone.listening import tone_levels
+
+from . import baresip
+from .measuring import AUDIBLE, TONES, Samples, hears, until
+from .serving import free_port
+from .switchboard import NO_WELCOME, Switchboard
+from .together import Together
+
+pytestmark = pytest.mark.skipif(not baresip.FOUND, reason="needs Debian's baresip-core")
+
+together = Together()
+
+ANNA, BRUNO, ITS = TONES[0], TONES[3], 440
+
+
+@together
+async def test_baresip_keys_in_the_pin_is_heard_hears_and_leaves_by_key(board: Switchboard) -> None:
+    conference = await board.conference(member={"pins": ["2468"]})
+    number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
+    anna, bruno = await board.dial(number, ANNA), await board.dial(number, BRUNO)
+    for call in (anna, bruno):
+        call.press("2468#")
+    await board.present(conference, 2)
+    host, port = board.server.sip
+    with tempfile.TemporaryDirectory() as folder:
+        async with baresip.running(Path(folder), ITS, free_port()) as phone:
+            await phone.command("dial", f"sip:{number}@{host}:{port}")
+
+            async def asked() -> bool:
+                return len(phone.heard()) > 1.0 * baresip.RATE
+
+            await until(asked, "sound in baresip's file")
+            for key in "2468#":
+                await phone.command("sndcode", key)
+            people = await board.present(conference, 3)
+            assert people[-1]["caller_id_number"] == "baresip"
+            await hears(anna, BRUNO)  # 440 Hz is not among the phones' tones
+            await until(lambda: _heard_in(anna.heard(anna.seconds - 0.7), ITS), "baresip's tone at a phone")
+            await until(lambda: _heard_in(phone.heard()[-4000:], ANNA, BRUNO), "the phones' tones at baresip")
+            assert not await _heard_in(phone.heard()[-4000:], ITS)
+            await phone.command("sndcode", "#")
+            await board.present(conference, 2)
+
+
+async def _heard_in(sound: Samples, *tones: int) -> bool:
+    levels = tone_levels(sound, baresip.RATE, tones)
+    return len(sound) > 3000 and all(level > AUDIBLE for level in levels.values())
