@@ -64,7 +64,8 @@ def serve(
         configure_logging(settings.log_level, settings.log_json)
         uvloop.run(run_server(settings))
     except (OSError, ValueError) as problem:
-        typer.echo(f"mirliton: cannot start: {problem}", err=True)
+        why = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
+        typer.echo(f"mirliton: cannot start: {why}", err=True)
         raise typer.Exit(1) from problem
 
 

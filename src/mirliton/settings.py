@@ -3,17 +3,47 @@
 `docs/mirliton.sample.toml` shows every key with its default and reason; a test keeps the two together.
 """
 
+from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`"127.0.0.1:5060"` -> `("127.0.0.1", 5060)`; raises `ValueError` with what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return host or "0.0.0.0", int(port)  # noqa: S104 - an empty host means every interface, as for other servers
+
+
+def split_port_range(text: str) -> tuple[str, int, int]:
+    """`"127.0.0.1:10000-10031"` -> `("127.0.0.1", 10000, 10031)`; raises `ValueError`."""
+    host, _, span = text.rpartition(":")
+    first, dash, last = span.partition("-")
+    if not (host and dash and first.isdigit() and last.isdigit() and 0 < int(first) < int(last) <= 65535):
+        raise ValueError(f"{text!r} is not HOST:FIRST-LAST")
+    return host, int(first), int(last)
+
+
+def _checked(split: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        split(text)
+        return text
+
+    return AfterValidator(check)
+
+
+HostPort = Annotated[str, _checked(split_address)]
+HostPorts = Annotated[str, _checked(split_port_range)]
 
 
 class _Section(BaseModel):
@@ -23,7 +53,7 @@ class _Section(BaseModel):
 class HttpSettings(_Section):
     """The REST API, metrics and events."""
 
-    listen: str = "127.0.0.1:8000"
+    listen: HostPort = "127.0.0.1:8000"
     max_body_bytes: int = 8_000_000
     max_media_bytes: int = 32_000_000
     token_lifetime_seconds: int = 3600
@@ -35,7 +65,7 @@ class HttpSettings(_Section):
 class SipSettings(_Section):
     """SIP over UDP and TCP (RFC 3261)."""
 
-    listen: str = "127.0.0.1:5060"
+    listen: HostPort = "127.0.0.1:5060"
     public_address: str | None = None
     trusted: list[IPv4Network] = [IPv4Network("127.0.0.0/8")]
     max_calls: int = 1000
@@ -56,7 +86,7 @@ class SipSettings(_Section):
 class RtpSettings(_Section):
     """Where audio is sent and received."""
 
-    listen: str = "127.0.0.1:10000-10031"
+    listen: HostPorts = "127.0.0.1:10000-10031"
     public_address: str | None = None
     timeout_seconds: int = 60
 
@@ -130,20 +160,3 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
         )
 
     return FromFile(**flags)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """`"127.0.0.1:5060"` -> `("127.0.0.1", 5060)`; raises `ValueError` with what is wrong."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    return host or "0.0.0.0", int(port)  # noqa: S104 - an empty host means every interface, as for other servers
-
-
-def split_port_range(text: str) -> tuple[str, int, int]:
-    """`"127.0.0.1:10000-10031"` -> `("127.0.0.1", 10000, 10031)`; raises `ValueError`."""
-    host, _, span = text.rpartition(":")
-    first, dash, last = span.partition("-")
-    if not (host and dash and first.isdigit() and last.isdigit() and 0 < int(first) < int(last) <= 65535):
-        raise ValueError(f"{text!r} is not HOST:FIRST-LAST")
-    return host, int(first), int(last)

@@ -30,7 +30,13 @@ def _bind(host: str, port: int) -> socket.socket:
         with contextlib.suppress(PermissionError):  # beyond the system's limit only for root; then the limit holds
             s.setsockopt(socket.SOL_SOCKET, force, _BUFFER)
     s.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    s.bind((host, port))
+    try:
+        s.bind((host, port))
+    except OSError as problem:
+        s.close()
+        raise OSError(
+            problem.errno, f"RTP on {host}:{port}: {problem.strerror}; choose other ports with --rtp"
+        ) from problem
     return s
 
 

@@ -100,7 +100,11 @@ class Server:
         agent = SipAgent(
             settings.sip, calls, StoredCredentials(store), digest_algorithms=settings.sip.digest_algorithms
         )
-        await agent.start()
+        try:
+            await agent.start()
+        except OSError as problem:
+            text = f"SIP on {settings.sip.listen}: {problem.strerror}; choose another with --sip"
+            raise OSError(problem.errno, text) from problem
         self._stack.push_async_callback(agent.stop)
         self._stack.push_async_callback(calls.close)
         self.sip = agent.listening

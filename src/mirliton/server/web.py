@@ -27,7 +27,11 @@ class WebServer:
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         """Binds at once. Raises `OSError` when the port is taken."""
-        self._socket = socket.create_server((host, port), backlog=2048)
+        try:
+            self._socket = socket.create_server((host, port), backlog=2048)
+        except OSError as problem:
+            text = f"HTTP on {host}:{port}: {problem.strerror}; choose another with --http"
+            raise OSError(problem.errno, text) from problem
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         config = uvicorn.Config(
             app,
