@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soundfile
 
 from mirliton.phone.conversation import Conversation
-from mirliton.phone.listening import find_sound, tone_levels
+from mirliton.phone.listening import find_sound, level, tone_levels
 from mirliton.sounds.decoding import decode_file
 from mirliton.sounds.prompts import HOLD_MUSIC, shipped_prompts
 
@@ -86,8 +86,11 @@ async def hears(call: Listener, *tones: int, within: float = PATIENCE) -> None:
             await asyncio.sleep(WINDOW)
             if latest(call) == wanted:
                 return
-    found = sorted(latest(call))
-    raise AssertionError(f"should hear {sorted(wanted)} Hz, hears {found}; ended: {over(call) or 'no'}")
+    loudness = [round(level(call.heard(second, second + 1))) for second in range(int(call.seconds))]
+    raise AssertionError(
+        f"should hear {sorted(wanted)} Hz, hears {sorted(latest(call))}; ended: {over(call) or 'no'}; "
+        f"dBFS second by second: {loudness}"
+    )
 
 
 async def hear_each_other(calls: dict[int, Conversation], within: float = PATIENCE) -> None:

@@ -230,12 +230,21 @@ async def test_digits_during_the_welcome_count_and_cut_it_short(board: Switchboa
 
 
 @together
-async def test_digits_as_sound_are_understood(board: Switchboard) -> None:
+async def test_digits_as_sound_are_understood_once_each(board: Switchboard) -> None:
+    """A second `#` from the same press would be the control that ends the call: they must stay in the room."""
     conference = await board.conference(member={"pins": ["1472580369"]})
-    call = await board.dial(await board.number(id=conference, welcome_prompt=NO_WELCOME), events=False)
-    await prompted(call, "conf-enter_conf_pin")
-    key(call, "1472580369#")
-    await board.present(conference, 1)
+    number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
+
+    async def come_in() -> Conversation:
+        call = await board.dial(number, events=False)
+        await prompted(call, "conf-enter_conf_pin")
+        key(call, "1472580369#")
+        await call.said()
+        return call
+
+    calls = await asyncio.gather(*(come_in() for _ in range(5)))
+    await board.present(conference, 5)
+    assert not any(call.ended.is_set() for call in calls)
 
 
 @together
