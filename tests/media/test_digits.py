@@ -117,3 +117,18 @@ def test_noise_is_no_key(bench: EngineBench) -> None:
     bench.add(FakeCaller(lambda t: rng.normal(0, 6000, len(t)), events=False))
     bench.run(10_000)
     assert pressed(bench) == ""
+
+
+def test_packets_that_are_late_cut_no_key_in_two(bench: EngineBench) -> None:
+    text = "1122334455"
+    caller = in_band(text)
+    caller.sending = False
+    bench.add(caller)
+    rng = np.random.default_rng(11)
+    for _ in range(150):
+        waiting = [caller.next_packet() for _ in range(int(rng.integers(1, 4)))]
+        bench.run(20 * len(waiting))
+        for packet in waiting:
+            bench.send_to(0, packet)
+    bench.run(200)
+    assert pressed(bench) == text

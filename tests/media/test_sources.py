@@ -101,3 +101,50 @@ def test_the_source_table_finds_what_it_was_told_whatever_came_and_went(bench: E
     for key, leg in known.items():
         forget(t, key, leg)
     assert (t.sources["key"] == -1).all()
+
+
+def test_what_a_closed_leg_still_sends_is_not_another_legs_first_packet(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(440)), socket=0)
+    bench.run(200)
+    bench.apply(m.CloseLeg(0))
+    newcomer = FakeCaller(silence)
+    newcomer.sending = False
+    bench.callers.append(newcomer)
+    bench.apply(bench.connect(1, socket=0, waits=True))
+    bench.run(1000)  # the first phone has not understood yet and goes on
+    assert not bench.tables.legs[1].latched
+    newcomer.sending = True
+    bench.engine.apply(bench.connect(1, socket=0, relatch=False), bench.now)
+    for _ in range(20):
+        newcomer.socket.sendto(newcomer.next_packet(), bench.sockets[0].getsockname())
+        bench.run(20)
+    assert bench.tables.legs[1].latched
+    assert bench.tables.legs[1].remote_port == newcomer.port
+
+
+def test_after_a_reinvite_the_old_port_does_not_latch_again(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(440)), waits=True)
+    bench.run(300)
+    old, moved = bench.callers[0], FakeCaller(tone(900))
+    moved.sending = False
+    bench.callers[0] = moved
+    bench.apply(bench.connect(0, waits=True))
+    for _ in range(10):
+        bench.send_to(0, old.next_packet(), source=old.socket)
+        bench.run(20)
+    assert not bench.tables.legs[0].latched
+    moved.sending = True
+    bench.run(200)
+    assert bench.tables.legs[0].remote_port == moved.port
+    old.socket.close()
+
+
+def test_a_retired_source_is_forgotten_after_two_seconds(bench: EngineBench) -> None:
+    for _ in range(5):
+        bench.add(FakeCaller(silence))
+        bench.callers[-1].sending = False
+    for leg in range(5):
+        bench.apply(m.CloseLeg(leg))
+    assert (bench.tables.sources["key"] != -1).sum() == 5
+    bench.run(2500)
+    assert (bench.tables.sources["key"] == -1).all()

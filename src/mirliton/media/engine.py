@@ -5,6 +5,7 @@ so a test can run minutes of a room in a moment. `process` puts it behind a sock
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +17,10 @@ from mirliton.media.gate import close_gate
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
 from mirliton.media.sources import (
+    RETIRED,
     forget,
     remember,
+    retire,
     set_remote,
     source_key,
     start_waiting,
@@ -42,6 +45,7 @@ from mirliton.media.tick import step
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
 _PHASE = 10_000_000
+_RETIRED_NS = 2_000_000_000
 _KEPT = (
     "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
     "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "next_read",
@@ -63,6 +67,7 @@ class Engine:
         self._now = now
         self._resume = resume
         self._refused: list[m.SoundDone] = []
+        self._retired: deque[tuple[int, int]] = deque()
         self._free_plays = list(range(len(tables.plays) - 1, -1, -1))
         self._clear_legs()
         for lobby in range(LOBBIES):
@@ -105,6 +110,8 @@ class Engine:
     def step(self, now: int, real_offset: int = 0) -> int:
         """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
         self._now = now
+        if self._retired and self._retired[0][0] < now:
+            forget(self._t, self._retired.popleft()[1], RETIRED)
         return step(self._t, self._places, now, real_offset)
 
     @property
@@ -190,12 +197,21 @@ class Engine:
         t = self._t
         record = t.legs[c.leg]
         if record.remote_port:
-            forget(t, source_key(record.socket, record.remote_ip, record.remote_port), c.leg)
+            self._retire(c.leg)
         record.latched = 0
         set_remote(t, c.leg, c.remote_ip, c.remote_port)
         remember(t, source_key(c.socket, c.remote_ip, c.remote_port), c.leg)
         if c.waits:
             start_waiting(t, c.leg)
+
+    def _retire(self, leg: int) -> None:
+        """What is still on its way from this leg's source is nobody's, for a while."""
+        record = self._t.legs[leg]
+        key = int(source_key(record.socket, record.remote_ip, record.remote_port))
+        retire(self._t, key, leg)
+        self._retired.append((self._now + _RETIRED_NS, key))
+        while self._retired[0][0] < self._now or len(self._retired) > len(self._t.legs):
+            forget(self._t, self._retired.popleft()[1], RETIRED)
 
     def _close_leg(self, leg: int) -> None:
         t = self._t
@@ -206,7 +222,7 @@ class Engine:
         self._stop(leg, -1)
         self._unlink(leg)
         stop_waiting(t, leg)
-        forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
+        self._retire(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
         record.mix = record.next = record.previous = record.queue_head = record.queue_tail = -1
 

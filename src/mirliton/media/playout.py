@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
+from mirliton.media.digits import listen
 from mirliton.media.kernels import Int, Real, kernel
 from mirliton.media.limits import ARENA_BYTES, HISTORY, SLOTS
 from mirliton.media.samples import clear, copy, look_up
@@ -160,6 +161,9 @@ def _decode(t: Tables, leg: Int, at: Int, count: Int, to: Int) -> None:
         look_up(ALAW_DECODE, payload, out, count)
     else:
         look_up(ULAW_DECODE, payload, out, count)
+    if record.event_payload_type < 0:
+        # what was said, and only that: a pause made here would cut one key press into two
+        listen(t, leg, out, samples, record.rate // 8000)
     if record.conceal_run > 0:
         overlap = min(samples, record.rate // 400)
         for i in range(overlap):

@@ -11,6 +11,8 @@ from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import WAITING
 from mirliton.media.tables import LATCHED, Tables
 
+RETIRED = -2
+
 
 @kernel
 def push_event(t: Tables, kind: Int, leg: Int, first: Int, second: Int) -> None:
@@ -39,7 +41,7 @@ def _home(t: Tables, key: Int) -> Int:
 
 @kernel
 def find(t: Tables, key: Int) -> Int:
-    """The leg with this source, or -1."""
+    """The leg with this source, `RETIRED`, or -1."""
     mask = t.sources.shape[0] - 1
     at = _home(t, key)
     while t.sources[at].key != -1:
@@ -53,16 +55,31 @@ def find(t: Tables, key: Int) -> Int:
 def remember(t: Tables, key: Int, leg: Int) -> None:
     """Add, unless another leg has this source: nobody takes a caller's sound by naming its address in an SDP.
 
+    A retired source may be somebody's again.
+
     The table has four times as many places as legs, so there is always room.
     """
     mask = t.sources.shape[0] - 1
     at = _home(t, key)
     while t.sources[at].key != -1:
         if t.sources[at].key == key:
-            return
+            if t.sources[at].leg != RETIRED:
+                return
+            break
         at = (at + 1) & mask
     t.sources[at].key = key
     t.sources[at].leg = leg
+
+
+@kernel
+def retire(t: Tables, key: Int, leg: Int) -> None:
+    """The source is no leg's any more, but what it still sends must not be taken for another leg's first packet."""
+    mask = t.sources.shape[0] - 1
+    at = _home(t, key)
+    while t.sources[at].key != -1:
+        if t.sources[at].key == key and t.sources[at].leg == leg:
+            t.sources[at].leg = RETIRED
+        at = (at + 1) & mask
 
 
 @kernel
@@ -148,6 +165,9 @@ def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
         if not t.legs[leg].latched:
             latch(t, leg, address, port)
         return leg
+    if leg == RETIRED:
+        t.counters[2] += 1
+        return np.int64(-1)
     for i in range(t.sockets[socket].waiting_count):
         waiting = t.sockets[socket].waiting[i]
         record = t.legs[waiting]

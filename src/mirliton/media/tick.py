@@ -10,7 +10,6 @@ Both begin with the last 2 ms of the tick before, the limiter's look-ahead.
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.digits import listen
 from mirliton.media.gate import amplify, judge
 from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
 from mirliton.media.limiter import limit
@@ -45,8 +44,6 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
             judge(t, leg, 0)
         return
     score = amplify(t, leg, samples)
-    if wants_tones:
-        listen(t, leg, t.scratch[0].frame, samples, record.rate // 8000)
     if silent:
         return
     if record.conceal_run == 0 or score <= record.energy_level:
