@@ -91,7 +91,6 @@ async def test_a_caller_on_hold_neither_hears_nor_is_heard_and_comes_back(board:
     await hears(bruno)
 
 
-@pytest.mark.xfail(reason="a packet still on its way from the old port latches the leg back to it")
 @together
 async def test_the_sound_follows_a_caller_to_a_new_address(board: Switchboard) -> None:
     number, _ = await board.quiet_room()

@@ -132,3 +132,21 @@ def test_packets_that_are_late_cut_no_key_in_two(bench: EngineBench) -> None:
             bench.send_to(0, packet)
     bench.run(200)
     assert pressed(bench) == text
+
+
+def test_a_key_held_while_its_caller_joins_the_room_counts_once(bench: EngineBench) -> None:
+    bench.add(in_band("#", on=0.3))
+    mix = bench.open_mix()
+    bench.run(350)
+    assert pressed(bench) == "#"
+    bench.apply(m.JoinMix(0, mix))
+    bench.run(600)
+    assert pressed(bench) == "#"
+
+
+def test_a_lost_packet_inside_a_key_press_does_not_double_it(bench: EngineBench) -> None:
+    caller = in_band("5", on=0.3)
+    caller.drop = {16, 20}
+    bench.add(caller)
+    bench.run(1000)
+    assert pressed(bench) == "5"

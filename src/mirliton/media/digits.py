@@ -17,6 +17,7 @@ _COEFFICIENTS = (2 * np.cos(2 * np.pi * _FREQUENCIES / 8000)).astype(np.float32)
 _LAYOUT = np.array([1, 2, 3, 12, 4, 5, 6, 13, 7, 8, 9, 14, 10, 0, 11, 15], np.int64)  # event codes of RFC 4733
 _LEAST_POWER = 4e5  # mean square of a block: about -38 dBFS
 _SHARE = 0.72  # of the block's power that must lie in the two tones: speech rarely does
+_PAUSE_BLOCKS = 3
 _TWIST = 6.3  # 8 dB between the two tones
 
 
@@ -94,17 +95,18 @@ def listen(t: Tables, leg: Int, frame: NDArray[np.int16], samples: Int, step: In
 
 @kernel
 def _judge(t: Tables, leg: Int, digit: Int) -> None:
-    """Two equal blocks in a row are a digit; two without it are its end (Q.24: 40 ms on, 40 ms off)."""
+    """Two equal blocks in a row are a key; it is held until three blocks go by without it (Q.24: 40 ms of pause).
+
+    A single odd block inside a press, where a packet was lost or skipped, changes nothing.
+    """
     record = t.legs[leg]
-    if digit >= 0 and digit == record.tone_candidate:
-        record.tone_hits += 1
-        record.tone_misses = 0
-    else:
-        record.tone_misses += 1
-        record.tone_hits = 1 if digit >= 0 else 0
-        record.tone_candidate = digit
-    if record.tone_misses >= 2:
-        record.tone_reported = 0
-    if record.tone_hits == 2 and not record.tone_reported:
-        record.tone_reported = 1
+    held = record.tone_reported - 1
+    if held >= 0:
+        record.tone_misses = 0 if digit == held else record.tone_misses + 1
+        if record.tone_misses >= _PAUSE_BLOCKS:
+            record.tone_reported = 0
+    record.tone_hits = record.tone_hits + 1 if digit == record.tone_candidate else 1
+    record.tone_candidate = digit
+    if digit >= 0 and digit != held and record.tone_hits == 2:
+        record.tone_reported, record.tone_misses = digit + 1, 0
         push_event(t, DIGIT, leg, digit, 1)

@@ -140,7 +140,7 @@ LEG = _record_type(
         ("tone_candidate", "i8"),
         ("tone_hits", "i8"),
         ("tone_misses", "i8"),
-        ("tone_reported", "i8"),
+        ("tone_reported", "i8"),  # the key that is held, plus one; 0: none
     ],
 )
 
