@@ -140,8 +140,9 @@ async def test_members_of_a_stored_conference_are_silent_until_they_unmute(board
 
 @together
 async def test_joining_deaf_is_hearing_nothing_while_being_heard(board: Switchboard) -> None:
-    number, _ = await board.quiet_room(member={"join_deaf": True})
+    number, name = await board.quiet_room(member={"join_deaf": True})
     anna, bruno = await board.dial(number, ANNA), await board.dial(number, BRUNO)
+    await board.present(name, 2)
     anna.press("*6", anna.seconds)
     await hears(anna, BRUNO)
     assert latest(bruno) == set()
