@@ -89,6 +89,7 @@ class RtpSettings(_Section):
     listen: HostPorts = "127.0.0.1:10000-10031"
     public_address: str | None = None
     timeout_seconds: int = 60
+    settle_milliseconds: int = Field(250, ge=0, le=5000)
 
 
 class MediaSettings(_Section):

@@ -31,8 +31,12 @@ class Call:
         local_address: str,
         sounds: SoundLibrary,
         sound_statistics: SoundStatistics,
+        settle_seconds: float = 0.0,
     ) -> None:
-        """`local_address`: where the other side shall send its RTP to. Needs a running event loop."""
+        """`local_address`: where the other side shall send its RTP to. Needs a running event loop.
+
+        `settle_seconds`: between the answer and the first sound, because phones open their ears a little after the 200.
+        """
         self.leg = leg
         self.on_digit: Callable[[str], None] | None = None  # set while in a room; else digits are kept for entries
         self.on_gone: Callable[[], None] | None = None  # just before the leg is closed
@@ -45,6 +49,7 @@ class Call:
         self._negotiation = Negotiation(local_address, leg.local_port, session.remote_address[0])
         self._loop = asyncio.get_running_loop()
         self._sound_statistics = sound_statistics
+        self._settle_seconds = settle_seconds
         self._queue = SoundQueue(sounds, info.account_id, sound_statistics)
         self._digits = DigitSources()
         self._typed: deque[str] = deque(maxlen=MAX_TYPED)
@@ -100,6 +105,8 @@ class Call:
             self._end(end.reason)
             raise HungUp from end
         self._check()
+        if self._settle_seconds:
+            await self.pause(self._settle_seconds)
 
     def refuse(self, code: int, reason: str | None = None) -> None:
         """A final SIP answer to a call that was not answered."""

@@ -49,9 +49,13 @@ class InboundCalls:
         media_address: str,
         rtp_timeout_seconds: float = 60,
         retry_after_seconds: int = 5,
+        settle_seconds: float = 0.0,
         sound_statistics: SoundStatistics | None = None,
     ) -> None:
-        """`media_address`: the IP address that callers shall send RTP to. `rtp_timeout_seconds` 0: never hang up."""
+        """`media_address`: the IP address that callers shall send RTP to. `rtp_timeout_seconds` 0: never hang up.
+
+        `settle_seconds`: see `Call`.
+        """
         self.statistics = CallStatistics()
         self._engine = engine
         self._sounds = sounds
@@ -60,6 +64,7 @@ class InboundCalls:
         self._media_address = media_address
         self._rtp_timeout = rtp_timeout_seconds
         self._retry_after = retry_after_seconds
+        self._settle_seconds = settle_seconds
         self._sound_statistics = sound_statistics or SoundStatistics()
         self._calls: set[Call] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -94,6 +99,7 @@ class InboundCalls:
             local_address=self._media_address,
             sounds=self._sounds,
             sound_statistics=self._sound_statistics,
+            settle_seconds=self._settle_seconds,
         )
         await self._see_through(call, route, account.language or LANGUAGE)
 

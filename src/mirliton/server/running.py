@@ -95,6 +95,7 @@ class Server:
             media_address=media_address(settings),
             rtp_timeout_seconds=settings.rtp.timeout_seconds,
             retry_after_seconds=settings.sip.retry_after_seconds,
+            settle_seconds=settings.rtp.settle_milliseconds / 1000,
             sound_statistics=rooms.sound_statistics,
         )
         agent = SipAgent(
