@@ -35,7 +35,8 @@ class Call:
     ) -> None:
         """`local_address`: where the other side shall send its RTP to. Needs a running event loop.
 
-        `settle_seconds`: between the answer and the first sound, because phones open their ears a little after the 200.
+        `settle_seconds`: between the answer and the first sound, because phones open their ears a little after the 200;
+        and after a sound that is to be heard to its end, because its last packets still lie in their jitter buffers.
         """
         self.leg = leg
         self.on_digit: Callable[[str], None] | None = None  # set while in a room; else digits are kept for entries
@@ -126,8 +127,11 @@ class Call:
         self._barge_in = False
         try:
             self.play(sounds, language)
+            silent = self._quiet
             while not (self._quiet and self._connected):
                 await self._next()
+            if not silent and self._settle_seconds:
+                await self.pause(self._settle_seconds)
         finally:
             self._barge_in = True
 
