@@ -7,6 +7,7 @@ name depends on the sources of all kernels: numba itself looks at one file only 
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,12 @@ def _cache_folder() -> Path:
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "mirliton" / f"kernels-{digest.hexdigest()[:16]}"
+    folder = base / "mirliton" / f"kernels-{digest.hexdigest()[:16]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a service user without a home: every start is a cold one, but it is a start
+        return Path(tempfile.mkdtemp(prefix="mirliton-kernels-"))
+    return folder
 
 
 _ABOUT_ALL = 100
