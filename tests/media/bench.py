@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ALAW_ENCODE, ULAW_DECODE, ULAW_ENCODE
 from mirliton.media.engine import Engine
 from mirliton.media.kernels import entry
-from mirliton.media.tables import LEG, Capacity, Counters, make_tables
+from mirliton.media.tables import LEG, Capacity, make_tables
 
 MS = 1_000_000
 LOOPBACK = 0x7F000001
@@ -108,7 +109,7 @@ class EngineBench:
             s.setblocking(False)
         records = np.zeros(legs, LEG).view(np.recarray)
         self.clips = np.zeros(400_000, np.int16)
-        self.counters = np.zeros(Counters.SIZE, np.int64)
+        self.counters = np.zeros(counting.SIZE, np.int64)
         descriptors = [s.fileno() for s in self.sockets]
         self.tables = make_tables(Capacity(legs, 16, 128, sockets), records, self.counters, self.clips, descriptors)
         self.now = 1_000_000 * MS

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from tests.media.bench import EngineBench, FakeCaller, level, silence, tone
 
@@ -125,9 +126,9 @@ def test_listeners_of_one_codec_share_one_encoding(bench: EngineBench) -> None:
         bench.add(FakeCaller(silence))
     bench.join_all(bench.open_mix())
     bench.run(1000)
-    before, ticks = bench.counters[9], 50
+    before, ticks = bench.counters[counting.ENCODES], 50
     bench.run(ticks * 20)
-    assert bench.counters[9] - before == 2 * ticks, "one for the talker, one for the thirty listeners"
+    assert bench.counters[counting.ENCODES] - before == 2 * ticks, "one for the talker, one for the thirty listeners"
 
 
 def test_members_who_wait_hear_sounds_but_no_members(bench: EngineBench) -> None:

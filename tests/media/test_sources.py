@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.sources import find, forget, remember, source_key
 from tests.media.bench import LOOPBACK, EngineBench, FakeCaller, level, silence, tone
@@ -52,7 +53,7 @@ def test_an_address_that_was_not_signalled_never_latches(bench: EngineBench, str
         bench.send_to(0, stranger.next_packet(), source=stranger.socket)
         bench.run(20)
     assert not bench.tables.legs[0].latched
-    assert bench.counters[2] == 20
+    assert bench.counters[counting.UNKNOWN_SOURCE] == 20
 
 
 def test_a_new_address_in_a_reinvite_latches_anew(bench: EngineBench) -> None:

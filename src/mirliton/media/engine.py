@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722
 from mirliton.media.gate import close_gate
@@ -37,7 +38,6 @@ from mirliton.media.tables import (
     OPEN,
     PLAY_DONE,
     TALKING,
-    Counters,
     Tables,
 )
 from mirliton.media.tick import step
@@ -117,18 +117,18 @@ class Engine:
     @property
     def has_news(self) -> bool:
         """Whether `events` has something to give."""
-        return bool(self._refused) or bool(self._t.counters[Counters.EVENTS])
+        return bool(self._refused) or bool(self._t.counters[counting.EVENTS])
 
     def events(self) -> Iterator[m.Event]:
         """What happened since the last call, in order."""
         t = self._t
         yield from self._refused
         self._refused.clear()
-        count = int(t.counters[Counters.EVENTS])
+        count = int(t.counters[counting.EVENTS])
         if not count:
             return
         rows = t.events[:count].tolist()
-        t.counters[Counters.EVENTS] = 0
+        t.counters[counting.EVENTS] = 0
         for kind, leg, first, second in rows:
             if kind == DIGIT:
                 yield m.DigitPressed(leg, first)
@@ -390,10 +390,10 @@ class Engine:
         index = int(owner.queue_head)
         while index >= 0:
             following = int(t.plays[index].next)
-            at = int(t.counters[Counters.EVENTS])
+            at = int(t.counters[counting.EVENTS])
             if at < len(t.events):
                 t.events[at] = PLAY_DONE, leg, index, 0
-                t.counters[Counters.EVENTS] = at + 1
+                t.counters[counting.EVENTS] = at + 1
             else:
                 self._release(index)
             index = following

@@ -14,6 +14,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.clips import ClipMemory
 from mirliton.media.engine import LOBBIES
@@ -22,7 +23,7 @@ from mirliton.media.limits import MAX_INTERVAL
 from mirliton.media.ports import Ports
 from mirliton.media.process import Start
 from mirliton.media.spawning import EngineFailed, EngineProcess
-from mirliton.media.tables import Counters, map_shared, shared_table_bytes
+from mirliton.media.tables import map_shared, shared_table_bytes
 from mirliton.media.types import Clip, Leg, MediaFull, Mix, PlayDone
 from mirliton.settings import MediaSettings, RtpSettings, split_port_range
 
@@ -191,8 +192,7 @@ class MediaLink:
 
     def statistics(self) -> dict[str, int]:
         """Counters of the engine (packets, drops by reason, ticks) and of the tables."""
-        names = {name.lower(): value for name, value in vars(Counters).items() if name.isupper()}
-        counted = {name: int(self._counters[at]) for name, at in names.items() if name not in ("size", "events")}
+        counted = {name: int(self._counters[at]) for name, at in counting.NAMES.items()}
         return {
             **counted,
             **{f"clip_{name}": value for name, value in self._clips.statistics().items()},

@@ -12,6 +12,7 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
 from mirliton.media.digits import listen
@@ -152,7 +153,7 @@ def _decode(t: Tables, leg: Int, at: Int, count: Int, to: Int) -> None:
     """`count` bytes of payload from the arena into the frame, joined smoothly to what was concealed before."""
     record = t.legs[leg]
     payload, out = t.lines[leg].arena[at:], t.scratch[0].frame[to:]
-    t.counters[10] += 1
+    t.counters[counting.DECODES] += 1
     samples = count
     if record.codec == G722:
         g722.decode(t.lines[leg].g722_decode, payload, 0, count, out)

@@ -16,10 +16,11 @@ import time
 import msgspec
 import numpy as np
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.engine import Engine, EngineFull
 from mirliton.media.kernels import watch_compiling
-from mirliton.media.tables import LEG, Capacity, Counters, Tables, make_tables, map_shared
+from mirliton.media.tables import LEG, Capacity, Tables, make_tables, map_shared
 
 _LONGEST_WAIT = 1.0
 _REPORT_EVENTS = 500
@@ -162,7 +163,7 @@ class Process:
 
 def _tables(start: Start) -> Tables:
     legs, counters = map_shared(start.shared, start.legs, writable=True)
-    counters[Counters.EVENTS] = 0
+    counters[counting.EVENTS] = 0
     memory = mmap.mmap(start.clips, start.clip_bytes, access=mmap.ACCESS_WRITE)
     clips = np.frombuffer(memory, np.int16)
     capacity = Capacity(start.legs, start.mixes, 4 * start.legs + 2 * start.mixes, len(start.sockets))
@@ -171,7 +172,7 @@ def _tables(start: Start) -> Tables:
 
 def load_kernels() -> None:
     """Compile `tick.step`, or load what was compiled before, on tables of the same types that hold nothing."""
-    legs, counters = np.zeros(1, LEG).view(np.recarray), np.zeros(Counters.SIZE, np.int64)
+    legs, counters = np.zeros(1, LEG).view(np.recarray), np.zeros(counting.SIZE, np.int64)
     tables = make_tables(Capacity(1, 5, 1, 1), legs, counters, np.zeros(1, np.int16), [-1])
     Engine(tables, 0).step(0)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mirliton.media import counting
 from mirliton.media.digits import receive_event
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import ARENA_BYTES, BATCH, CONTROL_BYTES, MAX_PTIME, SLOTS
@@ -61,14 +62,14 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 
 @kernel
 def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int) -> None:
-    t.counters[0] += 1
+    t.counters[counting.PACKETS_IN] += 1
     b = t.inbox[row].data
     if size >= 8 and 200 <= b[1] <= 207:
-        t.counters[11] += 1  # RTCP on the same port (RFC 5761)
+        t.counters[counting.RTCP_IN] += 1  # on the same port (RFC 5761)
         return
     start, end = _payload_start(t, row, size)
     if start < 0:
-        t.counters[4] += 1
+        t.counters[counting.NOT_RTP] += 1
         return
     name = t.inbox[row].name
     address = (np.int64(name[4]) << 24) | (np.int64(name[5]) << 16) | (np.int64(name[6]) << 8) | np.int64(name[7])
@@ -84,7 +85,7 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
     ts = (np.int64(b[4]) << 24) | (np.int64(b[5]) << 16) | (np.int64(b[6]) << 8) | np.int64(b[7])
     ssrc = (np.int64(b[8]) << 24) | (np.int64(b[9]) << 16) | (np.int64(b[10]) << 8) | np.int64(b[11])
     if kind != record.payload_type and kind != record.event_payload_type and kind != _COMFORT_NOISE:
-        t.counters[12] += 1
+        t.counters[counting.UNKNOWN_PAYLOAD] += 1
         return
     record.last_arrival = arrival
     if not record.receiving or ssrc != record.remote_ssrc:

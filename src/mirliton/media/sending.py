@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
 from mirliton.media.kernels import Int, kernel
@@ -18,7 +19,7 @@ _ROW = OUTBOX.itemsize
 @kernel
 def encode(t: Tables, codec: Int, state: NDArray[np.int32], samples: Int) -> Int:
     """The scratch `frame[0:samples]` into the scratch `coded`; returns the number of bytes."""
-    t.counters[9] += 1
+    t.counters[counting.ENCODES] += 1
     if codec == G722:
         g722.encode(state, t.scratch[0].frame, samples // 2, t.scratch[0].coded, 0)
         return samples // 2
@@ -93,11 +94,11 @@ def flush(t: Tables) -> None:
         while done < total:
             sent = sendmmsg(t.sockets[k].descriptor, t.send_headers[k, done:].ctypes.data, total - done, 0)
             if sent <= 0:
-                t.counters[5] += 1
+                t.counters[counting.SEND_FAILED] += 1
                 t.legs[t.send_leg[k, done]].send_failures += 1
                 done += 1
             else:
-                t.counters[1] += sent
+                t.counters[counting.PACKETS_OUT] += sent
                 done += sent
         t.send_count[k] = 0
     t.send_count[sockets] = 0

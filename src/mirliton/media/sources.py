@@ -7,6 +7,7 @@ signalling. Strangers are dropped and counted.
 
 import numpy as np
 
+from mirliton.media import counting
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import WAITING
 from mirliton.media.tables import LATCHED, Tables
@@ -16,13 +17,13 @@ RETIRED = -2
 
 @kernel
 def push_event(t: Tables, kind: Int, leg: Int, first: Int, second: Int) -> None:
-    """Report something to the interpreter; a full ring is counted (index 6 of the counters)."""
-    at = t.counters[31]
+    """Report something to the interpreter; a full ring is counted (EVENTS_LOST)."""
+    at = t.counters[counting.EVENTS]
     if at >= t.events.shape[0]:
-        t.counters[6] += 1
+        t.counters[counting.EVENTS_LOST] += 1
         return
     t.events[at, 0], t.events[at, 1], t.events[at, 2], t.events[at, 3] = kind, leg, first, second
-    t.counters[31] = at + 1
+    t.counters[counting.EVENTS] = at + 1
 
 
 @kernel
@@ -166,7 +167,7 @@ def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
             latch(t, leg, address, port)
         return leg
     if leg == RETIRED:
-        t.counters[2] += 1
+        t.counters[counting.UNKNOWN_SOURCE] += 1
         return np.int64(-1)
     for i in range(t.sockets[socket].waiting_count):
         waiting = t.sockets[socket].waiting[i]
@@ -174,5 +175,5 @@ def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
         if address == record.allowed_ip_1 or address == record.allowed_ip_2:
             latch(t, waiting, address, port)
             return np.int64(waiting)
-    t.counters[2] += 1
+    t.counters[counting.UNKNOWN_SOURCE] += 1
     return np.int64(-1)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media.limits import (
     ARENA_BYTES,
     BATCH,
@@ -239,24 +240,6 @@ Records = Any
 """An array of records; numpy's types cannot name their fields."""
 
 
-class Counters:
-    """Names of `Tables.counters`, all counting since the engine started."""
-
-    PACKETS_IN = 0
-    PACKETS_OUT = 1
-    UNKNOWN_SOURCE = 2
-    NOT_RTP = 4
-    SEND_FAILED = 5
-    EVENTS_LOST = 6
-    SKIPPED_TICKS = 8
-    ENCODES = 9
-    DECODES = 10
-    RTCP_IN = 11
-    UNKNOWN_PAYLOAD = 12
-    EVENTS = 31  # how many rows of `Tables.events` are filled
-    SIZE = 32
-
-
 class Tables(NamedTuple):
     """Everything that a kernel may touch.
 
@@ -293,7 +276,7 @@ class Capacity(NamedTuple):
 
 def shared_table_bytes(legs: int) -> int:
     """Size of the memory that engine and control process share for leg records."""
-    return legs * LEG.itemsize + Counters.SIZE * 8
+    return legs * LEG.itemsize + counting.SIZE * 8
 
 
 def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[Records, NDArray[np.int64]]:
@@ -301,7 +284,7 @@ def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[Records, 
     access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
     memory = mmap.mmap(descriptor, shared_table_bytes(legs), access=access)
     records = np.frombuffer(memory, LEG, legs).view(np.recarray)
-    counters = np.frombuffer(memory, np.int64, Counters.SIZE, legs * LEG.itemsize)
+    counters = np.frombuffer(memory, np.int64, counting.SIZE, legs * LEG.itemsize)
     return records, counters
 
 

@@ -10,6 +10,7 @@ Both begin with the last 2 ms of the tick before, the limiter's look-ahead.
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media.gate import amplify, judge
 from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
 from mirliton.media.limiter import limit
@@ -254,7 +255,7 @@ def _do_due(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
     period = mix.interval * 1_000_000
     if now - mix.due > _MOST_CATCH_UP:
         missed = (now - mix.due) // period
-        t.counters[8] += missed
+        t.counters[counting.SKIPPED_TICKS] += missed
         mix.due += missed * period
     while mix.due <= now:
         if mix.first >= 0 or mix.queue_head >= 0:
