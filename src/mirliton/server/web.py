@@ -38,6 +38,7 @@ class WebServer:
             log_config=None,
             access_log=False,
             lifespan="off",
+            ws="none",
             server_header=False,
             # h11 and not httptools: only it bounds the size of a header that never ends
             http="h11",
