@@ -117,6 +117,87 @@ class LimitSettings(_Section):
     max_documents_per_account: int = 100_000
 
 
+class SoundSettings(_Section):
+    """Where sounds may come from, beside uploads and prompts (semantics 5.3)."""
+
+    fetch: bool = True
+    fetch_networks: list[IPv4Network] = []
+    max_fetch_bytes: int = 16_000_000
+    fetch_seconds: float = 10.0
+    fetched_for_seconds: int = 3600
+    cache_bytes: int = 256_000_000
+    streams: dict[str, Path] = {}
+
+
+class DialSettings(_Section):
+    """Calls that conferences make (semantics 6.7)."""
+
+    trunk: str | None = None
+    trunk_username: str | None = None
+    trunk_password: str | None = None
+    numbers: list[str] = []
+    uri_networks: list[IPv4Network] = [IPv4Network("127.0.0.0/8")]
+    timeout_seconds: int = 30
+    max_endpoints: int = 50
+    calls_per_day: int = 200
+    minutes_per_day: int = 1000
+
+
+class RecordingSettings(_Section):
+    """Recordings of rooms and of names."""
+
+    max_seconds: int = 14_400
+    max_at_a_time: int = Field(64, ge=0)
+
+
+class EventSettings(_Section):
+    """Events over WebSocket (semantics 7.2)."""
+
+    publish: list[str] = []
+    max_sockets: int = 500
+    max_sockets_per_address: int = 50
+    max_bindings: int = 100
+    queue: int = 1000
+    idle_seconds: int = 3600
+
+
+class WebhookSettings(_Section):
+    """Events by HTTP to the servers of an account."""
+
+    max_per_account: int = 20
+    networks: list[IPv4Network] = []
+    queue: int = 1000
+    timeout_seconds: float = 10.0
+    attempts: int = 5
+
+
+class LinkSettings(_Section):
+    """Public links into conferences (semantics 2.3)."""
+
+    public_url: str | None = None
+    lifetime_seconds: int = 86_400
+    attempts_per_minute: int = 30
+
+
+class ConferenceSettings(_Section):
+    """Category `conferences` of the whole system (semantics 2.7); an account's own configuration lies over it."""
+
+    language: str = "en-us"
+    entry_tone: str | None = None
+    exit_tone: str | None = None
+    moderator_entry_tone: str | None = None
+    moderator_exit_tone: str | None = None
+    number_timeout: int = 5000
+    pin_timeout: int = 5000
+    support_name_announcement: bool = True
+    review_name: bool = False
+    moderators_enter_always: bool = True
+    moderator_grace_seconds: int = 30
+    without_moderator: Literal["wait", "end"] = "wait"
+    controls: dict[str, list[dict[str, Any]]] = {}
+    profiles: dict[str, dict[str, Any]] = {}
+
+
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
@@ -131,6 +212,13 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     store: StoreSettings = StoreSettings()
     limits: LimitSettings = LimitSettings()
+    sounds: SoundSettings = SoundSettings()
+    dial: DialSettings = DialSettings()
+    recording: RecordingSettings = RecordingSettings()
+    events: EventSettings = EventSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    links: LinkSettings = LinkSettings()
+    conferences: ConferenceSettings = ConferenceSettings()
 
     @classmethod
     def settings_customise_sources(

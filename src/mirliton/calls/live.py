@@ -4,6 +4,7 @@ Conferences are keyed by (account id, conference id); ad-hoc rooms by their id o
 Commands return after they took effect (design section 2).
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 
@@ -13,8 +14,9 @@ class LiveRooms(Protocol):
     def snapshot(self, account_id: str, conference_id: str) -> dict[str, Any] | None:
         """The live block of one room, or None when it does not run.
 
-        Keys: `members`, `moderators` (counts), `duration` (s), `is_locked`, `start_time` (UNIX s),
-        `participants` (list as of `participants`), `focus`.
+        Keys: `members`, `moderators` (counts), `duration` (s), `is_locked`, `is_recording`, `start_time` (UNIX s),
+        `participants` (list as of `participants`), `focus`, and `sequence`: the number of the last event that the
+        block contains, so that a client can go on from it with events.
         """
 
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:
@@ -23,7 +25,10 @@ class LiveRooms(Protocol):
     async def command_room(
         self, account_id: str, conference_id: str, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`lock`, `unlock`, `play` on a room. Raises `NoSuchRoom`, `BadMedia`."""
+        """`lock`, `unlock`, `play`, `record` (`data.action` `start` or `stop`) on a room; the new state comes back.
+
+        Raises `NoSuchRoom`, `BadMedia`, `Refused`.
+        """
 
     async def command_participants(
         self,
@@ -35,8 +40,29 @@ class LiveRooms(Protocol):
     ) -> dict[str, Any]:
         """`mute`, `unmute`, `deaf`, `undeaf`, `kick`, `play` on one, or (None) on many by the rules of semantics 6.6.
 
-        Raises `NoSuchRoom`, `NoSuchParticipant`, `BadMedia`.
+        `relate` (None only): `participant_id`, `other_participant`, `relationship`.
+        Raises `NoSuchRoom`, `NoSuchParticipant`, `BadMedia`, `Refused`.
         """
+
+
+class Dialling(Protocol):
+    """Calls that the conference makes (semantics 6.7); `calls.dialling` implements it."""
+
+    async def dial(self, account_id: str, conference_id: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Call every endpoint at the same time and put those who answer into the room.
+
+        `request` is valid against `conferences.dial`, with `custom_application_vars` beside its keys. Returns
+        `endpoint_responses` in the order of the endpoints: `{call_id, endpoint_id, job_id, status, message}`.
+        Raises `BadEndpoints`.
+        """
+
+
+class BadEndpoints(Exception):
+    """`problems`: (position from 1 or None, code, message) as of semantics 6.7: `enum`, `not_found`, `minItems`."""
+
+    def __init__(self, problems: list[tuple[int | None, str, str]]) -> None:
+        super().__init__("; ".join(message for _, _, message in problems))
+        self.problems = problems
 
 
 class NoSuchRoom(Exception):
@@ -49,3 +75,12 @@ class NoSuchParticipant(Exception):
 
 class BadMedia(Exception):
     """The media address cannot be resolved to sound."""
+
+
+class Refused(Exception):
+    """The room cannot do this now: a limit, or a state that is already so. `code` is an HTTP status; the text says
+    what to do."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -30,6 +30,39 @@ class CallerInfo:
     custom_application_vars: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a caller said, before it is kept: mono 16-bit samples (a numpy array) at `rate` Hz."""
+
+    rate: int
+    samples: Any
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / self.rate
+
+
+class Names(Protocol):
+    """The recorded names of people (semantics 1.5.8)."""
+
+    async def known(self, caller: CallerInfo) -> Sound | None:
+        """The media address of the recording that the caller's user has; None without a user or a recording."""
+
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+        """Store a recording: its media address, and whether it is temporary (the caller has no user).
+
+        Raises `NameNotKept`.
+        """
+
+    async def forget(self, caller: CallerInfo, sound: Sound) -> None:
+        """Delete a temporary recording; never raises."""
+
+
+class NameNotKept(Exception):
+    """The recording cannot be stored; the text says why."""
+
+
 class Caller(Protocol):
     """One call in its dialogue, before it is in a room."""
 
@@ -60,6 +93,15 @@ class Caller(Protocol):
 
         Any digit stops every queued sound; digits that came before this call (while the welcome played) count.
         The first-digit timer starts when the prompt has finished. Raises `HungUp`.
+        """
+
+    async def record(
+        self, sounds: Sequence[Sound], language: str, *, max_seconds: float, silence_score: int, silence_seconds: float
+    ) -> Recorded | None:
+        """Play the sounds to their end, then record what the caller says; None when nothing could be recorded.
+
+        Ends with any digit (which is swallowed), after `silence_seconds` of frames below `silence_score` (mean of the
+        absolute sample values), or after `max_seconds`. Silence at the end is cut off. Raises `HungUp`.
         """
 
     async def hang_up(self) -> None:

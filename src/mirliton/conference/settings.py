@@ -102,6 +102,11 @@ class CallerSettings:
     enter_sound: Sound | None = None
     exit_sound: Sound | None = None
     hears_joining_prompt: bool = True
+    ghost: bool = False  # not counted; keeps the room alive (semantics 3.9)
+    disable_moh: bool = False  # while present, no hold music for a lone member
+    join_existing: bool = False  # may join a running room, not make one
+    distribute_dtmf: bool = False  # digits go to the other members instead of driving controls
+    bridge: bool = False  # another server's room: hears voices and not our sounds, is announced to nobody
 
     @property
     def moderator(self) -> bool:

@@ -8,7 +8,7 @@ until everything asked so far has taken effect.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,30 @@ class LegStatistics:
     latched_source: tuple[str, int] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What a tap heard in one tick. `at` is the time of its first sample: monotonic nanoseconds of the engine's clock.
+
+    `samples` is a numpy array of int16, mono, at `rate` Hz; the rate can change from one chunk to the next.
+    """
+
+    at: int
+    rate: int
+    samples: Any
+
+
+class Tap(Protocol):
+    """Sound on its way out of the engine, for a recording. Chunks wait in shared memory, for about two seconds."""
+
+    lost: int  # chunks that were overwritten before they were read
+
+    def read(self) -> list[Chunk]:
+        """Everything new, oldest first; never waits. Where nothing was heard there are no chunks, and `at` tells."""
+
+    def close(self) -> None:
+        """Tap no more. Repeating is harmless."""
+
+
 class Mix(Protocol):
     """A room's audio."""
 
@@ -82,6 +106,9 @@ class Mix(Protocol):
 
     def stop_sounds(self) -> None:
         """Throw away the queue; the loop goes on."""
+
+    def tap(self) -> Tap:
+        """What somebody who only listens hears. Raises `MediaFull`."""
 
     def close(self) -> None:
         """Take every leg out and forget the mix."""
@@ -112,10 +139,12 @@ class Leg(Protocol):
         deaf: bool = False,
         energy_level: int | None = None,
         isolated: bool = False,
+        voices_only: bool = False,
     ) -> None:
         """Move into a mix. `energy_level` None takes the mix's.
 
         `isolated`: neither heard by the members nor hearing them, but hearing the mix's sounds (waiting).
+        `voices_only`: hears the members, but not the mix's sounds: another room's server, which has sounds of its own.
         """
 
     def leave(self) -> None:
@@ -128,11 +157,21 @@ class Leg(Protocol):
         deaf: bool | None = None,
         held: bool | None = None,
         isolated: bool | None = None,
+        voices_only: bool | None = None,
         energy_level: int | None = None,
         input_level: int | None = None,
         output_level: int | None = None,
     ) -> None:
         """Change what is given. Levels are -4..4 (semantics 3.3)."""
+
+    def hear(self, other: "Leg", on: bool) -> None:
+        """Whether this leg hears another one of its mix (semantics 3.3); it does until told otherwise.
+
+        Forgotten when either of the two leaves the mix. Raises `MediaFull` when there are too many such pairs.
+        """
+
+    def tap(self) -> Tap:
+        """What the other side of this leg says, in a mix or not, muted or not. Raises `MediaFull`."""
 
     def statistics(self) -> LegStatistics:
         """Read from shared memory: cheap, never waits."""
