@@ -1,5 +1,6 @@
 """What SIP tests share: agents on the loopback, credentials in memory, and messages by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -61,3 +62,10 @@ def uri_of(agent: SipAgent, user: str = "1000") -> str:
     """Where an agent can be called."""
     host, port = agent.listening
     return f"sip:{user}@{host}:{port}"
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that nobody tells of; fails after five seconds."""
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 - what is waited for lies behind a real socket
+            await asyncio.sleep(0.005)

@@ -19,6 +19,7 @@ def request_text(
     body: bytes = b"",
     headers: tuple[str, ...] = (),
     via: str = "SIP/2.0/UDP 192.0.2.1:5060",
+    contact: str = "sip:alice@192.0.2.1:5060",
 ) -> bytes:
     """A request as bytes."""
     lines = [
@@ -28,7 +29,7 @@ def request_text(
         "To: <sip:1000@127.0.0.1>" + (f";tag={to_tag}" if to_tag else ""),
         f"Call-ID: {call}",
         f"CSeq: {cseq} {method}",
-        "Contact: <sip:alice@192.0.2.1:5060>",
+        f"Contact: <{contact}>",
         *headers,
         *(["Content-Type: application/sdp"] if body and not any("Content-Type" in line for line in headers) else []),
         f"Content-Length: {len(body)}",

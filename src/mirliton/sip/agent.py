@@ -175,22 +175,32 @@ class SipAgent:
         transport: TransportName = "udp",
         timeout: float = 60.0,  # noqa: ASYNC109 - ends the call by CANCEL, not only the waiting
         on_progress: Callable[[int], None] | None = None,
+        call_id: str | None = None,
+        flow: Peer | None = None,
     ) -> SipSession:
         """Call somebody; returns when they answered (`answer_sdp` has their SDP).
 
-        Raises `SessionRefused` (final refusal, 408 for no answer, 503 when full), `SessionEnded`, `ValueError` for an
-        unusable URI or header. Cancelling the coroutine sends CANCEL.
+        `call_id` None: a new one. `flow`: send it there, whatever host the URI names; for a registered phone the flow
+        of its binding, which leads through its NAT (the URI is then the binding's contact).
+
+        Raises `SessionRefused` (final refusal, 408 for no answer, 480 when the connection of `flow` is gone, 503 when
+        full), `SessionEnded`, `ValueError` for an unusable URI, header or Call-ID. Cancelling the coroutine sends
+        CANCEL.
         """
         target = callable_uri(uri)
-        if len(self._sessions) >= self._settings.max_calls or self._transactions.full() or self._stopping:
-            raise SessionRefused(503, "too many calls")
-        peer = await resolve(transport_of(target, transport), target)
+        peer = flow or await resolve(transport_of(target, transport), target)
         if peer is None:
             raise SessionRefused(503, f"{target.host}: no such host")
+        if flow is not None and not self._transports.is_open(flow):
+            raise SessionRefused(480, "the phone's connection is gone")
         caller = from_uri or f"sip:mirliton@{self._addresses.host(peer)}"
-        invite = new_invite(target, sdp, caller, display, headers or {})
+        invite = new_invite(target, sdp, caller, display, headers or {}, call_id)
+        if call_id is not None and any(session.call_id == call_id for session in self._sessions.values()):
+            raise ValueError(f"{call_id!r}: another call has this Call-ID")
+        if len(self._sessions) >= self._settings.max_calls or self._transactions.full() or self._stopping:
+            raise SessionRefused(503, "too many calls")
         usage = OutgoingUsage(invite, self._addresses.contact(peer), peer, self._policy)
-        session = SipSession(self, usage, peer, credentials=credentials)
+        session = SipSession(self, usage, peer, credentials=credentials, by_flow=flow is not None)
         session.on_progress = on_progress
         self._sessions[usage] = session
         self.drive(session, usage.start(self.now()))
@@ -453,16 +463,17 @@ class SipAgent:
             return
         hop = next_hop(request)
         transport = transport_of(hop, "udp")
-        if not usage.dialog.routes and self._answers_by_its_flow(usage.dialog.flow, hop):
+        if not usage.dialog.routes and self._answers_by_its_flow(session, hop):
             self._send_to(session, request, usage.dialog.flow)
         elif (host := literal(hop.host)) is not None:
             self._send_to(session, request, Peer(transport, host, hop.port or 5060))
         else:
             self._spawn(self._send_resolved(session, request, transport, hop))
 
-    def _answers_by_its_flow(self, flow: Peer, hop: WireURI) -> bool:
+    def _answers_by_its_flow(self, session: SipSession, hop: WireURI) -> bool:
         """A phone behind a NAT is reached by the way it came, not by the private Contact that it gave."""
-        if flow.transport == "tcp":
+        flow = session.usage.dialog.flow
+        if flow.transport == "tcp" or session.by_flow:
             return self._transports.is_open(flow)
         host = literal(hop.host)
         return host is not None and host != flow.host and IPv4Address(host).is_private

@@ -29,7 +29,10 @@ class Driver(Protocol):
 
 
 class SipSession:
-    """See `sip.types.Session`. `peer` is where the signalling comes from (inbound) or goes to."""
+    """See `sip.types.Session`. `peer` is where the signalling comes from (inbound) or goes to.
+
+    `by_flow`: only `peer` leads to the other side, its Contact does not.
+    """
 
     def __init__(
         self,
@@ -38,11 +41,14 @@ class SipSession:
         peer: Peer,
         device: Device | None = None,
         credentials: tuple[str, str] | None = None,
+        *,
+        by_flow: bool = False,
     ) -> None:
         invite = usage.invite
         caller = from_address(invite)
         self.usage = usage
         self.peer = peer
+        self.by_flow = by_flow
         self.call_id = call_id(invite)
         self.inbound = isinstance(usage, IncomingUsage)
         self.request_user = invite.uri.user or ""

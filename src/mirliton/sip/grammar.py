@@ -60,6 +60,15 @@ _VIA = re.compile(
 )
 
 
+_WORD = r"[A-Za-z0-9.!%*_+`'~()<>:\\\"/\[\]?{}-]"
+_CALL_ID = re.compile(rf"{_WORD}{{1,128}}(?:@{_WORD}{{1,127}})?")
+
+
+def is_call_id(text: str) -> bool:
+    """Whether text is a Call-ID (section 25.1 `callid`) of at most 256 characters."""
+    return _CALL_ID.fullmatch(text) is not None
+
+
 def _port(text: str | None) -> int | None:
     if text is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sipmessage import Headers, Request, Response
 
 from mirliton.sip.dialog import Dialog
-from mirliton.sip.grammar import Malformed, WireURI, parse_uri, quoted
+from mirliton.sip.grammar import Malformed, WireURI, is_call_id, parse_uri, quoted
 from mirliton.sip.message import cseq, number, set_body, set_header, to_tag
 from mirliton.sip.outputs import Acknowledge, Ask, Cancel, Connected, Output, Progress, Refused
 from mirliton.sip.peer import Peer
@@ -152,14 +152,21 @@ def callable_uri(text: str) -> WireURI:
     return target
 
 
-def new_invite(target: WireURI, sdp: bytes, caller: str, display: str, headers: Mapping[str, str]) -> Request:
-    """An INVITE outside of dialogs, without Via and Contact. Raises `ValueError` for unsafe headers or caller."""
+def new_invite(
+    target: WireURI, sdp: bytes, caller: str, display: str, headers: Mapping[str, str], call_id: str | None = None
+) -> Request:
+    """An INVITE outside of dialogs, without Via and Contact; `call_id` None: a new one.
+
+    Raises `ValueError` for unsafe headers, an unusable caller or what is no Call-ID.
+    """
+    if call_id is not None and not is_call_id(call_id):
+        raise ValueError(f"{call_id!r}: not a Call-ID")
     invite = Request("INVITE", target)
     set_header(invite, "Max-Forwards", "70")
     name = f"{quoted(display)} " if display else ""
     set_header(invite, "From", f"{name}<{callable_uri(caller)}>;tag={secrets.token_hex(8)}")
     set_header(invite, "To", f"<{target}>")
-    set_header(invite, "Call-ID", secrets.token_hex(16))
+    set_header(invite, "Call-ID", call_id or secrets.token_hex(16))
     set_header(invite, "CSeq", "1 INVITE")
     set_header(invite, "User-Agent", "Mirliton")
     for header, value in headers.items():
