@@ -1,0 +1,7 @@
+"""HTTP requests to addresses that tenants name: they reach the public Internet, and of private networks only those
+that the operator allows."""
+
+from mirliton.outbound_http.addresses import AddressNotAllowed
+from mirliton.outbound_http.client import client
+
+__all__ = ["AddressNotAllowed", "client"]

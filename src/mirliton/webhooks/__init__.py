@@ -1,0 +1,1 @@
+"""Events by HTTP to the servers of an account."""
