@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -19,6 +20,14 @@ _log = structlog.get_logger(__name__)
 MAX_TYPED = 64
 
 
+class AnsweredSession(Session, Protocol):
+    """A session that we began and the other side answered."""
+
+    @property
+    def answer_sdp(self) -> bytes | None:
+        """Their SDP."""
+
+
 class Call:
     """A call from its first ring to its end; after the end it holds no leg, task, timer or callback."""
 
@@ -32,22 +41,25 @@ class Call:
         sounds: SoundLibrary,
         sound_statistics: SoundStatistics,
         settle_seconds: float = 0.0,
+        negotiation: Negotiation | None = None,
     ) -> None:
         """`local_address`: where the other side shall send its RTP to. Needs a running event loop.
+
+        `negotiation`: what was said so far, for a call that we made; see `answered`.
 
         `settle_seconds`: between the answer and the first sound, because phones open their ears a little after the 200;
         and after a sound that is to be heard to its end, because its last packets still lie in their jitter buffers.
         """
         self.leg = leg
         self.on_digit: Callable[[str], None] | None = None  # set while in a room; else digits are kept for entries
-        self.on_gone: Callable[[], None] | None = None  # just before the leg is closed
+        self._on_gone: Callable[[], None] | None = None
         self.on_hold: Callable[[bool], None] | None = None  # set while in a room
         self.held = False
         self._sound_expected_since: float | None = None
         self.refused_with: int | None = None
         self._info = info
         self._session = session
-        self._negotiation = Negotiation(local_address, leg.local_port, session.remote_address[0])
+        self._negotiation = negotiation or Negotiation(local_address, leg.local_port, session.remote_address[0])
         self._loop = asyncio.get_running_loop()
         self._sound_statistics = sound_statistics
         self._settle_seconds = settle_seconds
@@ -68,10 +80,52 @@ class Call:
         session.on_media_answer = self._media_answered
         session.on_ended = self._end
 
+    @classmethod
+    def answered(
+        cls,
+        session: AnsweredSession,
+        leg: Leg,
+        info: CallerInfo,
+        negotiation: Negotiation,
+        *,
+        local_address: str,
+        sounds: SoundLibrary,
+        sound_statistics: SoundStatistics,
+        settle_seconds: float = 0.0,
+    ) -> "Call":
+        """A call that we made and the other side took; `negotiation` made the offer that `session` answers.
+
+        Raises `NotAcceptable` when their answer cannot be used: session and leg are then left to whoever made them.
+        """
+        agreement = negotiation.accept(session.answer_sdp or b"")
+        call = cls(
+            session,
+            leg,
+            info,
+            local_address=local_address,
+            sounds=sounds,
+            sound_statistics=sound_statistics,
+            settle_seconds=settle_seconds,
+            negotiation=negotiation,
+        )
+        call._answered = True
+        call._connect(agreement)
+        return call
+
     @property
     def info(self) -> CallerInfo:
-        """Who calls."""
+        """Who calls, or who was called."""
         return self._info
+
+    @property
+    def on_gone(self) -> Callable[[], None] | None:
+        """Called just before the leg is closed; set while, and only while, the call is in a room."""
+        return self._on_gone
+
+    @on_gone.setter
+    def on_gone(self, callback: Callable[[], None] | None) -> None:
+        self._on_gone = callback
+        self._tell()
 
     @property
     def ended(self) -> bool:
@@ -167,6 +221,12 @@ class Call:
         self._check()
         while self._loop.time() < until:
             await self._next(until)
+
+    async def until_in_room(self) -> bool:
+        """Return when a room has the call (True), or when it is over without one (False)."""
+        while self._on_gone is None and not self.ended:
+            await self._wait(None)
+        return not self.ended
 
     async def until_end(self) -> None:
         """Return when the call is over, however it ended."""
