@@ -97,6 +97,8 @@ class MediaSettings(_Section):
 
     max_legs: int = Field(4096, ge=2)
     max_mixes: int = Field(1024, ge=1)
+    max_taps: int = Field(256, ge=1)
+    max_relations: int = Field(4096, ge=1)
     clip_memory_bytes: int = 512 * 1024 * 1024
     max_clip_seconds: int = 600
     max_rate: int = 16000

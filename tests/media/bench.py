@@ -13,7 +13,8 @@ from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ALAW_ENCODE, ULAW_DECODE, ULAW_ENCODE
 from mirliton.media.engine import Engine
 from mirliton.media.kernels import entry
-from mirliton.media.tables import LEG, Capacity, make_tables
+from mirliton.media.tables import LEG, Capacity, make_tables, map_taps
+from mirliton.media.taps import TapMemory
 
 MS = 1_000_000
 LOOPBACK = 0x7F000001
@@ -111,7 +112,15 @@ class EngineBench:
         self.clips = np.zeros(400_000, np.int16)
         self.counters = np.zeros(counting.SIZE, np.int64)
         descriptors = [s.fileno() for s in self.sockets]
-        self.tables = make_tables(Capacity(legs, 16, 128, sockets), records, self.counters, self.clips, descriptors)
+        self.taps = TapMemory(4)
+        self.tables = make_tables(
+            Capacity(legs, 16, 128, sockets, 16),
+            records,
+            self.counters,
+            self.clips,
+            descriptors,
+            map_taps(self.taps.descriptor, 4, writable=True),
+        )
         self.now = 1_000_000 * MS
         self.engine = Engine(self.tables, self.now)
         self.callers: list[FakeCaller] = []
@@ -123,6 +132,7 @@ class EngineBench:
     def close(self) -> None:
         for s in [*self.sockets, *(c.socket for c in self.callers)]:
             s.close()
+        self.taps.close()
 
     def apply(self, command: m.Command) -> None:
         self.engine.apply(command, self.now)

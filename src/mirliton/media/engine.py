@@ -53,8 +53,12 @@ _KEPT = (
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 
 
+_NOWHERE = ("mix", "next", "previous", "queue_head", "queue_tail", "unheard", "tap")
+"""Fields of a leg that point to something, and to nothing at first (-1)."""
+
+
 class EngineFull(Exception):
-    """No free entry in the table of playing sounds."""
+    """A table of the engine is used up."""
 
 
 class Engine:
@@ -68,6 +72,8 @@ class Engine:
         self._resume = resume
         self._refused: list[m.SoundDone] = []
         self._retired: deque[tuple[int, int]] = deque()
+        self._free_relations = list(range(len(tables.relations) - 1, -1, -1))
+        self._unheard: dict[tuple[int, int], int] = {}  # (listener, speaker) -> entry of the table
         self._free_plays = list(range(len(tables.plays) - 1, -1, -1))
         self._clear_legs()
         for lobby in range(LOBBIES):
@@ -79,7 +85,7 @@ class Engine:
         legs.view(np.ndarray).view(np.uint8)[:] = 0
         for name, values in kept.items():
             legs[name] = values
-        for name in ("mix", "next", "previous", "queue_head", "queue_tail"):
+        for name in _NOWHERE:
             legs[name] = -1
 
     def apply(self, command: m.Command, now: int) -> None:
@@ -106,6 +112,12 @@ class Engine:
                 self._loop(command)
             case m.StopSounds():
                 self._stop(command.leg, command.mix)
+            case m.Hear(listener, speaker, on):
+                self._hear(listener, speaker, on)
+            case m.OpenTap(tap, leg, mix):
+                self._tap(tap, leg, mix)
+            case m.CloseTap(leg, mix):
+                self._tap(-1, leg, mix)
 
     def step(self, now: int, real_offset: int = 0) -> int:
         """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
@@ -224,7 +236,8 @@ class Engine:
         stop_waiting(t, leg)
         self._retire(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
-        record.mix = record.next = record.previous = record.queue_head = record.queue_tail = -1
+        for name in _NOWHERE:
+            record[name] = -1
 
     def _set(self, c: m.SetLeg) -> None:
         record = self._t.legs[c.leg]
@@ -232,6 +245,7 @@ class Engine:
             return
         record.muted, record.deaf, record.held = int(c.muted), int(c.deaf), int(c.held)
         record.isolated, record.energy_level = int(c.isolated), c.energy_level
+        record.voices_only = int(c.voices_only)
         record.input_gain, record.output_gain = c.input_gain, c.output_gain
         if c.muted or c.held or c.isolated:
             close_gate(self._t, c.leg)
@@ -248,7 +262,7 @@ class Engine:
         record.state, record.lobby = OPEN, lobby
         record.ceiling, record.rate, record.interval = rate, 8000, interval
         record.energy_level, record.comfort_noise = energy_level, comfort_noise
-        record.first = record.queue_head = record.queue_tail = record.loop = -1
+        record.first = record.queue_head = record.queue_tail = record.loop = record.tap = -1
         record.legs = record.wide_legs = record.ticks = record.voices = 0
         record.limiter_gain = 1.0
         phases = max(1, interval * 1_000_000 // _PHASE)
@@ -331,6 +345,8 @@ class Engine:
         mix = int(record.mix)
         if mix < 0:
             return
+        for pair in [pair for pair in self._unheard if leg in pair]:
+            self._hear(*pair, True)
         if record.previous >= 0:
             t.legs[record.previous].next = record.next
         else:
@@ -341,6 +357,35 @@ class Engine:
         t.mixes[mix].legs -= 1
         self._count_wide(mix, record, -1)
         self._choose_rate(mix)
+
+    # who hears whom, and who listens in
+
+    def _hear(self, listener: int, speaker: int, on: bool) -> None:
+        t, pair = self._t, (listener, speaker)
+        if on == (pair not in self._unheard):
+            return
+        record = t.legs[listener]
+        if on:
+            gone = self._unheard.pop(pair)
+            before, at = -1, int(record.unheard)
+            while at != gone:
+                before, at = at, int(t.relations[at].next)
+            if before < 0:
+                record.unheard = t.relations[gone].next
+            else:
+                t.relations[before].next = t.relations[gone].next
+            self._free_relations.append(gone)
+        elif record.mix >= 0 and record.mix == t.legs[speaker].mix:
+            if not self._free_relations:
+                raise EngineFull("all entries of the table of relations are in use")
+            index = self._unheard[pair] = self._free_relations.pop()
+            t.relations[index].speaker, t.relations[index].next = speaker, record.unheard
+            record.unheard = index
+
+    def _tap(self, tap: int, leg: int, mix: int) -> None:
+        owner = self._t.legs[leg] if leg >= 0 else self._t.mixes[mix]
+        if owner.state != FREE:
+            owner.tap = tap
 
     # sounds
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mirliton.media import messages as m
-from mirliton.media.types import Clip, LegStatistics, MediaAgreement, Mix, PlayDone
+from mirliton.media.taps import TapHandle
+from mirliton.media.types import Clip, Leg, LegStatistics, MediaAgreement, MediaFull, Mix, PlayDone, Tap
 
 _DIGITS = "0123456789*#ABCD"
 _INPUT_GAINS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
@@ -42,6 +43,12 @@ class Desk(Protocol):
 
     def now(self) -> int:
         """Monotonic nanoseconds."""
+
+    def open_tap(self, owner: "LegHandle | MixHandle") -> TapHandle:
+        """A free tap, told to the engine; raises `MediaFull`."""
+
+    def note_unheard(self, change: int) -> None:
+        """One more (1) or fewer (-1) pair of legs that do not hear each other; raises `MediaFull` for too many."""
 
     def forget_leg(self, leg: "LegHandle") -> None:
         """The leg is closed."""
@@ -78,6 +85,7 @@ class MixHandle:
         self.members: set[LegHandle] = set()
         self.queue: dict[int, Playing] = {}
         self._desk = desk
+        self.tapped: TapHandle | None = None
         self._loop: tuple[Clip, float] | None = None
         self._open = m.OpenMix(index, rate, interval, energy_level, comfort_noise_divisor(comfort_noise))
         self._closed = False
@@ -99,11 +107,21 @@ class MixHandle:
         """See `types.Mix.stop_sounds`."""
         self._desk.tell(m.StopSounds(-1, self.index))
 
+    def tap(self) -> Tap:
+        """See `types.Mix.tap`."""
+        return self._desk.open_tap(self)
+
+    def tap_command(self, tap: int) -> m.Command:
+        """How the engine is told of a tap; -1: none."""
+        return m.OpenTap(tap, -1, self.index) if tap >= 0 else m.CloseTap(-1, self.index)
+
     def close(self) -> None:
         """See `types.Mix.close`."""
         if self._closed:
             return
         self.loop(None)
+        if self.tapped is not None:
+            self.tapped.close()
         self._closed = True
         for leg in list(self.members):
             leg.leave()
@@ -123,6 +141,8 @@ class MixHandle:
         yield self._open
         if self._loop:
             yield m.Loop(self.index, parts_of(self._loop[0]), self._loop[1])
+        if self.tapped is not None:
+            yield self.tap_command(self.tapped.index)
         yield from map(self.play_command, self.queue.values())
 
 
@@ -136,6 +156,8 @@ class LegHandle:
         self.on_play_done: Callable[[PlayDone], None] | None = None
         self.queue: dict[int, Playing] = {}
         self.closed = False
+        self.tapped: TapHandle | None = None
+        self._unheard: set[LegHandle] = set()
         self._desk = desk
         self._mix: MixHandle | None = None
         self._talking = False
@@ -202,6 +224,7 @@ class LegHandle:
         deaf: bool = False,
         energy_level: int | None = None,
         isolated: bool = False,
+        voices_only: bool = False,
     ) -> None:
         """See `types.Leg.join`."""
         if not isinstance(mix, MixHandle):
@@ -209,21 +232,62 @@ class LegHandle:
         if self.closed:
             return
         if self._mix is not None:
-            self._mix.members.discard(self)
+            self._go_out(self._mix)
         self._mix = mix
         mix.members.add(self)
         self._desk.tell(m.JoinMix(self.index, mix.index))
         level = mix.energy_level if energy_level is None else energy_level
-        self._change(muted=muted, deaf=deaf, isolated=isolated, energy_level=level)
+        self._change(muted=muted, deaf=deaf, isolated=isolated, energy_level=level, voices_only=voices_only)
 
     def leave(self) -> None:
         """See `types.Leg.leave`."""
         if self._mix is None:
             return
-        self._mix.members.discard(self)
-        self._mix = None
+        self._go_out(self._mix)
         self._desk.tell(m.JoinMix(self.index, -1))
-        self._change(muted=False, deaf=False, isolated=False, energy_level=0, input_gain=1.0, output_gain=1.0)
+        self._change(
+            muted=False,
+            deaf=False,
+            isolated=False,
+            energy_level=0,
+            input_gain=1.0,
+            output_gain=1.0,
+            voices_only=False,
+        )
+
+    def _go_out(self, mix: MixHandle) -> None:
+        """Nobody's relations outlive their being together."""
+        mix.members.discard(self)
+        self._mix = None
+        for listener, speaker in [(self, other) for other in self._unheard] + [
+            (other, self) for other in mix.members if self in other._unheard
+        ]:
+            listener._unheard.discard(speaker)
+            self._desk.note_unheard(-1)
+
+    def hear(self, other: Leg, on: bool) -> None:
+        """See `types.Leg.hear`."""
+        if not isinstance(other, LegHandle):
+            raise TypeError("a leg of another engine")
+        if other is self or self._mix is None or other._mix is not self._mix or on == (other not in self._unheard):
+            return
+        if on:
+            self._unheard.discard(other)
+            self._desk.note_unheard(-1)
+        else:
+            self._desk.note_unheard(1)
+            self._unheard.add(other)
+        self._desk.tell(m.Hear(self.index, other.index, on))
+
+    def tap(self) -> Tap:
+        """See `types.Leg.tap`."""
+        if self.closed:
+            raise MediaFull("the leg is closed")
+        return self._desk.open_tap(self)
+
+    def tap_command(self, tap: int) -> m.Command:
+        """How the engine is told of a tap; -1: none."""
+        return m.OpenTap(tap, self.index, -1) if tap >= 0 else m.CloseTap(self.index, -1)
 
     def set(
         self,
@@ -232,6 +296,7 @@ class LegHandle:
         deaf: bool | None = None,
         held: bool | None = None,
         isolated: bool | None = None,
+        voices_only: bool | None = None,
         energy_level: int | None = None,
         input_level: int | None = None,
         output_level: int | None = None,
@@ -242,6 +307,7 @@ class LegHandle:
             deaf=deaf,
             held=held,
             isolated=isolated,
+            voices_only=voices_only,
             energy_level=energy_level,
             input_gain=None if input_level is None else _INPUT_GAINS[input_level],
             output_gain=None if output_level is None else _INPUT_GAINS[output_level],
@@ -273,8 +339,9 @@ class LegHandle:
             return
         self.talking(False)
         if self._mix is not None:
-            self._mix.members.discard(self)
-            self._mix = None
+            self._go_out(self._mix)
+        if self.tapped is not None:
+            self.tapped.close()
         self.closed = True
         self._desk.forget_leg(self)
 
@@ -318,7 +385,14 @@ class LegHandle:
         if self._mix is not None:
             yield m.JoinMix(self.index, self._mix.index)
         yield self._set
+        if self.tapped is not None:
+            yield self.tap_command(self.tapped.index)
         yield from map(self.play_command, self.queue.values())
+
+    def rebuild_relations(self) -> Iterator[m.Command]:
+        """What a new engine must know once all legs are back."""
+        for other in self._unheard:
+            yield m.Hear(self.index, other.index, False)
 
     def _change(self, **changes: bool | int | float | None) -> None:
         given = {name: value for name, value in changes.items() if value is not None}

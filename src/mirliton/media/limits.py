@@ -17,4 +17,5 @@ TONE_STATE = 17  # eight filters of two values each, and the power
 RECEIVE_BYTES = 1600  # no longer datagram is RTP here
 WAITING = 256  # legs that may wait for their first packet on one socket
 MAX_PTIME = 60
+TAP_CHUNKS = 128  # chunks that wait in a tap: 2.5 s of 20 ms ticks
 CONTROL_BYTES = 64  # room for the kernel's time stamp of a packet

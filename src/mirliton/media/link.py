@@ -24,6 +24,7 @@ from mirliton.media.ports import Ports
 from mirliton.media.process import Start
 from mirliton.media.spawning import EngineFailed, EngineProcess
 from mirliton.media.tables import map_shared, shared_table_bytes
+from mirliton.media.taps import TapHandle, TapMemory
 from mirliton.media.types import Clip, Leg, MediaFull, Mix, PlayDone
 from mirliton.settings import MediaSettings, RtpSettings, split_port_range
 
@@ -51,12 +52,16 @@ class MediaLink:
         self._clips = ClipMemory(media.clip_memory_bytes)
         self._shared = os.memfd_create("mirliton-legs")
         os.ftruncate(self._shared, shared_table_bytes(media.max_legs))
+        self._taps = TapMemory(media.max_taps)
         self._records, self._counters = map_shared(self._shared, media.max_legs, writable=False)
         self._legs: dict[int, LegHandle] = {}
         self._mixes: dict[int, MixHandle] = {}
         self._plays: dict[int, tuple[Playing, LegHandle | MixHandle]] = {}
         self._free_legs = deque(range(media.max_legs))
         self._free_mixes = deque(range(LOBBIES, media.max_mixes))
+        self._free_taps = deque(range(media.max_taps))
+        self._tapped: dict[TapHandle, LegHandle | MixHandle] = {}
+        self._unheard = 0
         self._resting: deque[tuple[int, deque[int], int]] = deque()  # ids to reuse once the engine forgot them
         self._play_id = 0
         self._said = self._applied = 0
@@ -93,6 +98,7 @@ class MediaLink:
                 await engine.stop()
         self._ports.close()
         self._clips.close()
+        self._taps.close()
         os.close(self._shared)
 
     @property
@@ -107,13 +113,16 @@ class MediaLink:
             shared=self._shared,
             clips=self._clips.descriptor,
             clip_bytes=self._clips.size,
+            taps=self._taps.descriptor,
             sockets=sockets,
+            max_taps=self._media.max_taps,
+            max_relations=self._media.max_relations,
             legs=self._media.max_legs,
             mixes=self._media.max_mixes,
             core=self._media.core,
         )
         engine = EngineProcess(self._reported)
-        await engine.spawn(start, (self._shared, self._clips.descriptor, *sockets))
+        await engine.spawn(start, (self._shared, self._clips.descriptor, self._taps.descriptor, *sockets))
         return engine
 
     async def _supervise(self) -> None:
@@ -150,6 +159,8 @@ class MediaLink:
         for leg in self._legs.values():
             leg.talking(False)
             self._unsent.extend(leg.rebuild())
+        for leg in self._legs.values():
+            self._unsent.extend(leg.rebuild_relations())
         self._flush()
 
     # types.MediaEngine
@@ -198,6 +209,8 @@ class MediaLink:
             **{f"clip_{name}": value for name, value in self._clips.statistics().items()},
             "legs": len(self._legs),
             "mixes": len(self._mixes),
+            "taps": len(self._tapped),
+            "relations": self._unheard,
             "restarts": self.restarts,
         }
 
@@ -248,6 +261,32 @@ class MediaLink:
     def now(self) -> int:
         """See `handles.Desk`."""
         return self._clock()
+
+    def open_tap(self, owner: LegHandle | MixHandle) -> TapHandle:
+        """See `handles.Desk`. One at a time for each leg and each mix."""
+        self._reuse_ids()
+        if owner.tapped is not None:
+            raise MediaFull("it is being recorded already")
+        if not self._free_taps:
+            raise MediaFull(f"all {self._media.max_taps} taps are in use: raise media.max_taps")
+        tap = owner.tapped = TapHandle(self._taps, self._free_taps.popleft(), self._close_tap)
+        self._tapped[tap] = owner
+        if owner.connected:
+            self.tell(owner.tap_command(tap.index))
+        return tap
+
+    def _close_tap(self, tap: TapHandle) -> None:
+        owner = self._tapped.pop(tap)
+        owner.tapped = None
+        self.tell(owner.tap_command(-1))
+        self._flush()
+        self._resting.append((self._said, self._free_taps, tap.index))
+
+    def note_unheard(self, change: int) -> None:
+        """See `handles.Desk`."""
+        if self._unheard + change > self._media.max_relations:
+            raise MediaFull(f"all {self._media.max_relations} relations are in use: raise media.max_relations")
+        self._unheard += change
 
     def forget_leg(self, leg: LegHandle) -> None:
         """See `handles.Desk`. The number is used again only when the engine has forgotten it too."""

@@ -63,6 +63,30 @@ class SetLeg(Message, frozen=True, array_like=True, tag=True):
     energy_level: int
     input_gain: float
     output_gain: float
+    voices_only: bool = False
+
+
+class Hear(Message, frozen=True, array_like=True, tag=True):
+    """Whether one leg hears another of its mix. Legs that leave the mix forget it."""
+
+    listener: int
+    speaker: int
+    on: bool
+
+
+class OpenTap(Message, frozen=True, array_like=True, tag=True):
+    """Write what a leg says (or, with leg -1, what a mix sounds like) into the shared memory of a tap."""
+
+    tap: int
+    leg: int
+    mix: int
+
+
+class CloseTap(Message, frozen=True, array_like=True, tag=True):
+    """Write no more into a tap."""
+
+    leg: int
+    mix: int
 
 
 class OpenMix(Message, frozen=True, array_like=True, tag=True):
@@ -107,7 +131,21 @@ class StopSounds(Message, frozen=True, array_like=True, tag=True):
     mix: int
 
 
-Command = Resume | ConnectLeg | CloseLeg | JoinMix | SetLeg | OpenMix | CloseMix | Play | Loop | StopSounds
+Command = (
+    Resume
+    | ConnectLeg
+    | CloseLeg
+    | JoinMix
+    | SetLeg
+    | OpenMix
+    | CloseMix
+    | Play
+    | Loop
+    | StopSounds
+    | Hear
+    | OpenTap
+    | CloseTap
+)
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

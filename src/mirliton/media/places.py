@@ -16,7 +16,21 @@ from numba.extending import intrinsic, models, overload_attribute, register_mode
 from numpy.typing import NDArray
 
 from mirliton.media.limits import BATCH
-from mirliton.media.tables import INBOX, LEG, LINE, MIX, OUTBOX, PLAY, SCRATCH, SOCKET, SOURCE, Tables
+from mirliton.media.tables import (
+    CHUNK,
+    INBOX,
+    LEG,
+    LINE,
+    MIX,
+    OUTBOX,
+    PLAY,
+    RELATION,
+    SCRATCH,
+    SOCKET,
+    SOURCE,
+    TAP,
+    Tables,
+)
 
 _WORD = ir.IntType(64)
 _array: Any = vars(numba)["carray"]
@@ -108,6 +122,9 @@ _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "lines": (LINE, ()),
     "mixes": (MIX, ()),
     "plays": (PLAY, ()),
+    "relations": (RELATION, ()),
+    "taps": (TAP, ()),
+    "chunks": (CHUNK, ()),
     "clips": (np.int16, ()),
     "counters": (np.int64, ()),
     "events": (np.int64, (4,)),

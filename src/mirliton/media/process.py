@@ -20,7 +20,7 @@ from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.engine import Engine, EngineFull
 from mirliton.media.kernels import watch_compiling
-from mirliton.media.tables import LEG, Capacity, Tables, make_tables, map_shared
+from mirliton.media.tables import LEG, Capacity, Tables, make_tables, map_shared, map_taps
 
 _LONGEST_WAIT = 1.0
 _REPORT_EVENTS = 500
@@ -34,7 +34,10 @@ class Start(msgspec.Struct, frozen=True):
     shared: int
     clips: int
     clip_bytes: int
+    taps: int
     sockets: list[int]
+    max_taps: int
+    max_relations: int
     legs: int
     mixes: int
     core: int | None = None
@@ -166,8 +169,10 @@ def _tables(start: Start) -> Tables:
     counters[counting.EVENTS] = 0
     memory = mmap.mmap(start.clips, start.clip_bytes, access=mmap.ACCESS_WRITE)
     clips = np.frombuffer(memory, np.int16)
-    capacity = Capacity(start.legs, start.mixes, 4 * start.legs + 2 * start.mixes, len(start.sockets))
-    return make_tables(capacity, legs, counters, clips, start.sockets)
+    plays = 4 * start.legs + 2 * start.mixes
+    capacity = Capacity(start.legs, start.mixes, plays, len(start.sockets), start.max_relations)
+    taps = map_taps(start.taps, start.max_taps, writable=True)
+    return make_tables(capacity, legs, counters, clips, start.sockets, taps)
 
 
 def load_kernels() -> None:

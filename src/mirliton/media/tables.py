@@ -28,6 +28,7 @@ from mirliton.media.limits import (
     PACKET_BYTES,
     RECEIVE_BYTES,
     SLOTS,
+    TAP_CHUNKS,
     TONE_STATE,
     WAITING,
 )
@@ -65,6 +66,7 @@ LEG = _record_type(
         ("deaf", "i8"),
         ("held", "i8"),
         ("isolated", "i8"),
+        ("voices_only", "i8"),
         ("energy_level", "i8"),
         ("input_gain", "f4"),
         ("output_gain", "f4"),
@@ -131,6 +133,9 @@ LEG = _record_type(
         # its own sound queue
         ("queue_head", "i8"),
         ("queue_tail", "i8"),
+        # who it does not hear (the first of a list of relations), and who listens in
+        ("unheard", "i8"),
+        ("tap", "i8"),
         # digits (RFC 4733 2.5, and in-band)
         ("event_seen", "i8"),
         ("event_ts", "i8"),
@@ -161,6 +166,7 @@ MIX = _record_type(
         ("queue_head", "i8"),
         ("queue_tail", "i8"),
         ("loop", "i8"),
+        ("tap", "i8"),
         ("limiter_gain", "f4"),
         ("voices", "i8"),
         ("ticks", "i8"),
@@ -232,6 +238,11 @@ PLAY = _record_type(
     ],
 )
 
+RELATION = _record_type([("speaker", "i8"), ("next", "i8")])
+
+TAP = _record_type([("written", "i8")])  # how many chunks so far; the latest TAP_CHUNKS of them are there
+CHUNK = _record_type([("at", "i8"), ("rate", "i8"), ("count", "i8"), ("samples", "i2", (MAX_FRAME,))])
+
 # kinds of what kernels report
 DIGIT, TALKING, PLAY_DONE, LATCHED = 1, 2, 3, 4
 
@@ -250,6 +261,9 @@ class Tables(NamedTuple):
     lines: Records
     mixes: Records
     plays: Records
+    relations: Records
+    taps: Records
+    chunks: Records
     clips: NDArray[np.int16]
     counters: NDArray[np.int64]
     events: NDArray[np.int64]
@@ -272,6 +286,7 @@ class Capacity(NamedTuple):
     mixes: int
     plays: int
     sockets: int
+    relations: int = 1
 
 
 def shared_table_bytes(legs: int) -> int:
@@ -288,6 +303,26 @@ def map_shared(descriptor: int, legs: int, *, writable: bool) -> tuple[Records, 
     return records, counters
 
 
+def tap_bytes(taps: int) -> int:
+    """Size of the memory that engine and control process share for taps."""
+    return taps * (TAP.itemsize + TAP_CHUNKS * CHUNK.itemsize)
+
+
+def map_taps(descriptor: int, taps: int, *, writable: bool) -> tuple[Records, Records]:
+    """Map taps and their chunks (`TAP_CHUNKS` each, one tap after the other) from a memory file."""
+    access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+    memory = mmap.mmap(descriptor, tap_bytes(taps), access=access)
+    return (
+        np.frombuffer(memory, TAP, taps).view(np.recarray),
+        np.frombuffer(memory, CHUNK, taps * TAP_CHUNKS, taps * TAP.itemsize).view(np.recarray),
+    )
+
+
+def lonely_taps() -> tuple[Records, Records]:
+    """Memory for one tap that nobody shares."""
+    return _records(TAP, 1), _records(CHUNK, TAP_CHUNKS)
+
+
 def _records(dtype: np.dtype[np.void], count: int) -> Records:
     return np.zeros(count, dtype).view(np.recarray)
 
@@ -298,6 +333,7 @@ def make_tables(
     counters: NDArray[np.int64],
     clips: NDArray[np.int16],
     descriptors: list[int],
+    taps: tuple[Records, Records] | None = None,
 ) -> Tables:
     """Allocate everything once; pages that are never used cost nothing, so tables may be generous."""
     n = capacity.legs
@@ -307,11 +343,15 @@ def make_tables(
     sockets["descriptor"] = descriptors
     scratch = _records(SCRATCH, 1)
     scratch["random"] = 0x9E3779B9
+    tap_counts, chunks = taps or lonely_taps()
     tables = Tables(
         legs=legs,
         lines=_records(LINE, n),
         mixes=_records(MIX, capacity.mixes),
         plays=_records(PLAY, capacity.plays),
+        relations=_records(RELATION, capacity.relations),
+        taps=tap_counts,
+        chunks=chunks,
         clips=clips,
         counters=counters,
         events=np.zeros((EVENT_RING, 4), np.int64),

@@ -23,6 +23,7 @@ from mirliton.media.rtp import receive
 from mirliton.media.samples import add, clear, copy, difference, scale, to_16_bits, total
 from mirliton.media.sending import encode, flush, send, stay_silent
 from mirliton.media.tables import CONNECTED, FREE, G722, Tables
+from mirliton.media.tapping import leave_chunk
 
 _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
 
@@ -36,7 +37,7 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
     silent = mix.lobby or record.muted or record.held or record.isolated or not record.may_receive
     record.read_every = mix.interval * 1_000_000
     record.next_read = now + record.read_every
-    if silent and not wants_tones:
+    if silent and not wants_tones and record.tap < 0:
         ignore(t, leg)
         return
     samples = record.rate * mix.interval // 1000
@@ -44,6 +45,8 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
         if not silent:
             judge(t, leg, 0)
         return
+    if record.tap >= 0:
+        leave_chunk(t, record.tap, mix.due, record.rate, samples)
     score = amplify(t, leg, samples)
     if silent:
         return
@@ -112,6 +115,8 @@ def _is_private(t: Tables, m: Int, leg: Int) -> bool:
         return True
     if r.contributes or r.trails or r.queue_head >= 0 or r.deaf or r.isolated or r.output_gain != 1.0:
         return True
+    if r.voices_only or r.unheard >= 0:
+        return True
     return bool(r.private) and abs(r.limiter_gain - t.mixes[m].limiter_gain) > 0.001
 
 
@@ -128,21 +133,32 @@ def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
 @kernel
 def _own_signal(t: Tables, leg: Int, n: Int, look: Int) -> None:
     """What this leg hears, before the limiter, into the scratch `signal`: voices and sounds without itself."""
-    record, work, line = t.legs[leg], t.scratch[0], t.lines[leg]
+    record, work = t.legs[leg], t.scratch[0]
     signal = work.signal
     if record.deaf:
         clear(signal, look + n)
     elif record.isolated:
         copy(work.sounds, signal, look + n)
     else:
-        if record.trails:
-            difference(work.everything, line.own_tail, signal, look)
+        if record.voices_only:
+            copy(work.voices, signal, look + n)
         else:
-            copy(work.everything, signal, look)
-        if record.contributes:
-            difference(work.everything[look:], line.own, signal[look:], n)
-        else:
-            copy(work.everything[look:], signal[look:], n)
+            copy(work.everything, signal, look + n)
+        _without(t, leg, n, look)
+        relation = record.unheard
+        while relation >= 0:
+            _without(t, t.relations[relation].speaker, n, look)
+            relation = t.relations[relation].next
+
+
+@kernel
+def _without(t: Tables, speaker: Int, n: Int, look: Int) -> None:
+    """Take what one leg said out of the scratch `signal`."""
+    record, signal, line = t.legs[speaker], t.scratch[0].signal, t.lines[speaker]
+    if record.trails:
+        difference(signal, line.own_tail, signal, look)
+    if record.contributes:
+        difference(signal[look:], line.own, signal[look:], n)
 
 
 @kernel
@@ -185,6 +201,8 @@ def _send_shared(t: Tables, m: Int, n: Int, look: Int, others: NDArray[np.int64]
             continue
         samples = n if rate == mix.rate else _to_leg_rate(t, t.mixes[m].out_history, n, mix.rate, rate)
         to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)
+        if mix.tap >= 0 and rate == mix.rate:
+            leave_chunk(t, mix.tap, mix.due, rate, samples)
         for codec in range(others.shape[0]):
             if others[codec] and (rate == 16000) == (codec == G722):
                 count = encode(t, codec, t.mixes[m].g722, samples)
