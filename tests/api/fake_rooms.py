@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom
+from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom, Refused
 
 
 class FakeRooms:
@@ -11,6 +11,9 @@ class FakeRooms:
     def __init__(self) -> None:
         self.rooms: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.locked: set[tuple[str, str]] = set()
+        self.recording: set[tuple[str, str]] = set()
+        self.documents: dict[tuple[str, str], dict[str, Any]] = {}
+        self.refusal: Refused | None = None
         self.commands: list[tuple[Any, ...]] = []
 
     def open(self, account_id: str, conference_id: str, *moderator: bool) -> None:
@@ -43,6 +46,8 @@ class FakeRooms:
             "moderators": moderators,
             "duration": 7,
             "is_locked": (account_id, conference_id) in self.locked,
+            "is_recording": (account_id, conference_id) in self.recording,
+            "sequence": 1 + len(self.commands),
             "start_time": 1_700_000_000,
             "participants": participants,
             "focus": "node-1",
@@ -59,6 +64,8 @@ class FakeRooms:
             self.locked.add(key)
         elif action == "unlock":
             self.locked.discard(key)
+        elif action == "record":
+            (self.recording.add if data["action"] == "start" else self.recording.discard)(key)
         self.commands.append((conference_id, action, data))
         return {}
 
@@ -69,12 +76,27 @@ class FakeRooms:
         present = {one["participant_id"] for one in self.rooms[key]}
         if participant_id is not None and participant_id not in present:
             raise NoSuchParticipant
+        for one in list(self.rooms[key]):
+            if participant_id in (None, one["participant_id"]):
+                self._change(key, one, action)
         self.commands.append((conference_id, participant_id, action, data))
         return {}
+
+    def _change(self, key: tuple[str, str], one: dict[str, Any], action: str) -> None:
+        state = one["conference_channel_vars"]
+        match action:
+            case "kick":
+                self.rooms[key].remove(one)
+            case "mute" | "unmute":
+                state["speak"] = action == "unmute"
+            case "deaf" | "undeaf":
+                state["hear"] = action == "undeaf"
 
     def _key(self, account_id: str, conference_id: str, data: dict[str, Any]) -> tuple[str, str]:
         if (account_id, conference_id) not in self.rooms:
             raise NoSuchRoom
+        if self.refusal is not None:
+            raise self.refusal
         if data.get("media_id") == "unresolvable":
             raise BadMedia
         return account_id, conference_id

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from mirliton.calls.live import Refused
+
 from .conftest import Api
 
 UNKNOWN = "0" * 32
@@ -130,7 +132,7 @@ async def test_the_rooms_of_other_accounts_are_not_seen(api: Api) -> None:
     api.rooms.open("f" * 32, "sales", False)
     assert (await api.call("GET", "/conferences/sales/participants")).json()["data"] == []
     answer = await api.call("PUT", "/conferences/sales", {"action": "lock"})
-    assert (answer.status_code, api.rooms.locked) == (202, set())
+    assert (answer.status_code, api.rooms.locked) == (404, set())
 
 
 @pytest.mark.parametrize(
@@ -162,8 +164,6 @@ async def test_an_action_with_bad_arguments_is_told_which(
 @pytest.mark.parametrize(
     "body",
     [
-        {"action": "record", "data": {"action": "start"}},
-        {"data": {"action": "record", "data": {"action": "stop"}}},
         {"action": "dial", "data": {"data": {"endpoints": ["sip:x@example.com"], "caller_id_name": "Conference XYZ"}}},
     ],
 )
@@ -192,12 +192,57 @@ async def test_media_that_cannot_be_resolved_is_named(api: Api) -> None:
 
 
 async def test_an_action_on_a_room_that_does_not_run_is_accepted_and_says_that_nothing_was_done(api: Api) -> None:
+    idle = (await api.make("conferences", name="idle"))["id"]
     for action in ("lock", "unlock"):
-        answer = await api.call("PUT", "/conferences/idle", {"action": action})
+        answer = await api.call("PUT", f"/conferences/{idle}", {"action": action})
         assert (answer.status_code, answer.json()["data"]) == (202, "ok")
         assert "nothing was done" in answer.json()["message"]
-    answer = await api.call("PUT", "/conferences/idle/participants", {"data": {"action": "mute"}})
-    assert (answer.status_code, answer.json()["data"]["id"]) == (200, "idle")
+        assert answer.json()["_read_only"]["participants"] == []
+    answer = await api.call("PUT", f"/conferences/{idle}/participants", {"data": {"action": "mute"}})
+    assert (answer.status_code, answer.json()["data"]["id"]) == (200, idle)
+
+
+@pytest.mark.parametrize("conference_id", [UNKNOWN, "sales", "Room 5"])
+@pytest.mark.parametrize("path", ["", "/participants"])
+@pytest.mark.parametrize("action", ["play", "lock", "record", "mute", "kick", "relate"])
+async def test_an_action_on_a_conference_that_nobody_knows_is_not_found(
+    api: Api, conference_id: str, path: str, action: str
+) -> None:
+    api.rooms.open("f" * 32, "sales", False)
+    body = {"action": action, "data": {"media_id": "M", "action": "start"}}
+    answer = await api.call("PUT", f"/conferences/{conference_id}{path}", body)
+    assert (answer.status_code, answer.json()["message"]) == (404, "bad_identifier")
+    assert answer.json()["data"]["cause"] == conference_id
+    assert api.rooms.commands == []
+
+
+async def test_an_action_answers_with_the_state_that_it_left(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", True, False)
+
+    async def state(path: str, action: str, /, **data: Any) -> dict[str, Any]:
+        answer = await api.call("PUT", f"/conferences/sales{path}", {"action": action, "data": data})
+        assert answer.status_code == 202, answer.text
+        found: dict[str, Any] = answer.json()["_read_only"]
+        return found
+
+    assert (await state("", "lock"))["is_locked"] is True
+    assert (await state("", "unlock"))["is_locked"] is False
+    assert (await state("", "record", action="start"))["is_recording"] is True
+    assert (await state("", "record", action="stop"))["is_recording"] is False
+    muted = await state("/participants/2", "mute")
+    assert (muted["participant_id"], muted["speak"]) == (2, False)
+    assert (await state("/participants/2", "unmute"))["speak"] is True
+    assert await state("/participants/2", "kick") == {}
+    answer = await api.call("PUT", "/conferences/sales/participants", {"action": "kick"})
+    assert answer.json()["data"]["_read_only"]["participants"] == []
+
+
+async def test_a_refusal_of_the_room_is_told_with_its_code_and_reason(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    api.rooms.refusal = Refused(409, "the room is recorded already: stop it first")
+    answer = await api.call("PUT", "/conferences/sales", {"action": "record", "data": {"action": "start"}})
+    assert (answer.status_code, answer.json()["message"]) == (409, "conflict")
+    assert answer.json()["data"]["message"] == "the room is recorded already: stop it first"
 
 
 @pytest.mark.parametrize("participant", ["99", "x", "-1", "1.0", "٣", "9" * 400])
@@ -210,7 +255,7 @@ async def test_an_unknown_participant_is_not_found(api: Api, participant: str) -
     assert (await api.call("PUT", "/conferences/idle/participants/1", {"data": {"action": "kick"}})).status_code == 404
 
 
-async def test_relate_checks_its_arguments_before_it_says_that_it_is_not_built(api: Api) -> None:
+async def test_relate_checks_its_arguments(api: Api) -> None:
     api.rooms.open(api.account.id, "sales", False, False)
     path = "/conferences/sales/participants"
 
@@ -219,10 +264,15 @@ async def test_relate_checks_its_arguments_before_it_says_that_it_is_not_built(a
         return answer.status_code, answer.json()["data"]
 
     assert "data.other_participant" in (await relate(participant_id=1))[1]
-    assert await relate(participant_id=1, other_participant=9) == (404, {"id": 9, "cause": 9})
+    code, data = await relate(participant_id=1, other_participant=9)
+    assert (code, data["id"]) == (404, 9)
+    assert (await relate(participant_id=True, other_participant=2))[0] == 404
     assert "enum" in (await relate(participant_id=1, other_participant=2, relationship="x"))[1]["data.relationship"]
     assert (await relate(participant_id=1, other_participant=[2]))[0] == 404
-    assert (await relate(participant_id=1, other_participant=2))[0] == 501
+    assert api.rooms.commands == []
+    assert await relate(participant_id=1, other_participant=2) == (202, "relating participants")
+    relation = {"participant_id": 1, "other_participant": 2, "relationship": "clear"}
+    assert api.rooms.commands == [("sales", None, "relate", relation)]
 
 
 async def test_changes_are_told_to_whoever_asked(api: Api) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 from mirliton.api.call import Call, Reply
-from mirliton.api.errors import ApiError, faulty_request, wrong
+from mirliton.api.errors import ApiError, bad_identifier, faulty_request, wrong
+from mirliton.api.room import live_block
 from mirliton.calls.live import BadMedia, NoSuchRoom
 from mirliton.schemas import check
 from mirliton.store import Document
@@ -26,14 +27,17 @@ def action_of(call: Call) -> tuple[str, dict[str, Any]]:
 async def act_on_room(call: Call, document: Document | None) -> Reply:
     """lock, unlock, play, dial, record."""
     action, arguments = action_of(call)
+    if action != "dial":
+        must_exist(call, document)
     match action:
         case "lock" | "unlock":
-            return await took_effect(_command(call, action, {}))
+            return await took_effect(call, _command(call, action, {}))
         case "play":
-            return await took_effect(_command(call, action, {"media_id": media_id(arguments)}))
+            return await took_effect(call, _command(call, action, {"media_id": media_id(arguments)}))
         case "record":
-            check_record(arguments)
-            raise not_implemented("record")
+            what = recording_order(arguments)
+            said = {"start": "starting recording", "stop": "stopping recording"}[what]
+            return await took_effect(call, _command(call, action, {"action": what}), said)
         case "dial":
             check("conferences.dial", arguments)
             raise not_implemented("dial")
@@ -41,13 +45,25 @@ async def act_on_room(call: Call, document: Document | None) -> Reply:
             raise faulty_request(f"unknown action {action[:64]!r}: use one of {', '.join(ROOM_ACTIONS)}")
 
 
-async def took_effect(command: Awaitable[dict[str, Any]]) -> Reply:
-    """202 `ok`. A room that does not run takes every command silently, as Kazoo's does; the envelope says so."""
+def must_exist(call: Call, document: Document | None) -> None:
+    """Raises `ApiError` 404 for an id that is neither a stored conference nor a room that runs."""
+    conference_id = call.path["document_id"]
+    if document is None and call.services.live.snapshot(call.account.id, conference_id) is None:
+        raise bad_identifier(conference_id)
+
+
+async def took_effect(call: Call, command: Awaitable[dict[str, Any]], said: str = "ok") -> Reply:
+    """202 and the live block as the command left it, beside `data`.
+
+    A room that does not run takes every command silently, as Kazoo's does; the envelope says so.
+    """
+    extra: dict[str, Any] = {}
     try:
         await command
     except NoSuchRoom:
-        return Reply("ok", 202, extra={"message": NOT_RUNNING})
-    return Reply("ok", 202)
+        extra["message"] = NOT_RUNNING
+    extra["_read_only"] = live_block(call.services.live.snapshot(call.account.id, call.path["document_id"]))
+    return Reply(said, 202, extra=extra)
 
 
 async def media_found(command: Awaitable[dict[str, Any]], media: str) -> dict[str, Any]:
@@ -70,14 +86,15 @@ def media_id(arguments: dict[str, Any]) -> str:
     return media
 
 
-def check_record(arguments: dict[str, Any]) -> None:
-    """Raises `ApiError` 400."""
+def recording_order(arguments: dict[str, Any]) -> str:
+    """`start` or `stop`; raises `ApiError` 400."""
     wanted = ["start", "stop"]
     what = arguments.get("action")
     if what is None or what == "record":
         raise wrong("data.action", "required", "say whether to start or to stop", target=wanted)
-    if what not in wanted:
+    if not isinstance(what, str) or what not in wanted:
         raise wrong("data.action", "enum", "must be start or stop: choose one", value=what, target=wanted)
+    return what
 
 
 def not_implemented(action: str) -> ApiError:

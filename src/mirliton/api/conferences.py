@@ -63,8 +63,9 @@ class Conferences(Resource):
 
     async def act_on_many(self, call: Call) -> Reply:
         """An action on the participants; where it changes them, the answer is the conference."""
-        reply = await act_on_many(call)
-        return reply if reply is not None else self.with_room(call, await self.stored(call))
+        document = await self.stored(call)
+        reply = await act_on_many(call, document)
+        return reply if reply is not None else self.with_room(call, document)
 
     async def stored(self, call: Call) -> Document | None:
         """The document of the path, None for the id of an ad-hoc room."""

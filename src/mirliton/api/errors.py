@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mirliton.calls.live import Refused
 from mirliton.schemas import Errors, Invalid
 from mirliton.store import ClaimTaken, DocumentTooLarge, NotFound, StaleRevision, TooManyDocuments
 from mirliton.store.claims import TooManyClaims
@@ -64,11 +65,16 @@ _CLAIM_PATHS = {
 }
 
 
+_REFUSALS = {404: "not_found", 409: "conflict", 423: "locked", 429: "too_many_requests", 503: "service_unavailable"}
+
+
 def from_failure(failure: Exception) -> ApiError | None:
     """What to answer when the layers below refuse, or None when the failure is a fault of ours."""
     match failure:
         case ApiError():
             return failure
+        case Refused():
+            return ApiError(failure.code, _REFUSALS.get(failure.code, "refused"), {"message": str(failure)})
         case Invalid():
             return validation_error(failure.errors)
         case ClaimTaken():

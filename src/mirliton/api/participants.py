@@ -3,12 +3,13 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from mirliton.api.actions import action_of, media_found, media_id, not_implemented, took_effect
+from mirliton.api.actions import action_of, media_found, media_id, must_exist, took_effect
 from mirliton.api.call import Call, Reply
 from mirliton.api.errors import ApiError, bad_identifier, faulty_request, wrong
 from mirliton.api.listing import digest
 from mirliton.api.room import participant
 from mirliton.calls.live import NoSuchParticipant, NoSuchRoom
+from mirliton.store import Document
 
 CHANGES = ("mute", "unmute", "deaf", "undeaf", "kick")
 RELATIONSHIPS = ["mute", "deaf", "clear"]
@@ -23,24 +24,23 @@ async def list_participants(call: Call) -> Reply:
 
 async def read_participant(call: Call) -> Reply:
     """One participant; raises `ApiError` 404."""
-    wanted = _participant_id(call)
-    found = next((participant(one) for one in _present(call) if one["participant_id"] == wanted), None)
-    if found is None:
+    found = _now(call, _participant_id(call))
+    if not found:
         raise bad_identifier(call.path["participant_id"])
     return Reply(found, etag=digest(found))
 
 
-async def act_on_many(call: Call) -> Reply | None:
+async def act_on_many(call: Call, document: Document | None) -> Reply | None:
     """mute, unmute, deaf, undeaf, kick (None: answer with the conference), play, relate."""
     action, arguments = action_of(call)
+    must_exist(call, document)
     match action:
         case "play":
-            return await took_effect(_command(call, None, action, {"media_id": media_id(arguments)}))
+            return await took_effect(call, _command(call, None, action, {"media_id": media_id(arguments)}))
         case "relate":
-            _check_relation(call, arguments)
-            raise not_implemented("relate")
+            return await _relate(call, _relation(call, arguments))
         case _ if action in CHANGES:
-            await took_effect(_command(call, None, action, {}))
+            await took_effect(call, _command(call, None, action, {}))
             return None
         case _:
             raise _unknown(action, ("relate",))
@@ -57,11 +57,16 @@ async def act_on_one(call: Call) -> Reply:
         await _command(call, wanted, action, data)
     except (NoSuchParticipant, NoSuchRoom):
         raise bad_identifier(call.path["participant_id"]) from None
-    return Reply("ok", 202)
+    return Reply("ok", 202, extra={"_read_only": _now(call, wanted)})
 
 
 def _present(call: Call) -> list[dict[str, Any]]:
     return call.services.live.participants(call.account.id, call.path["document_id"])
+
+
+def _now(call: Call, wanted: int) -> dict[str, Any]:
+    """The participant as it is now; empty when it is not there."""
+    return next((participant(one) for one in _present(call) if one["participant_id"] == wanted), {})
 
 
 def _participant_id(call: Call) -> int:
@@ -77,17 +82,31 @@ def _command(call: Call, wanted: int | None, action: str, data: dict[str, Any]) 
     return media_found(command, data.get("media_id", ""))
 
 
-def _check_relation(call: Call, arguments: dict[str, Any]) -> None:
+async def _relate(call: Call, relation: dict[str, Any]) -> Reply:
+    try:
+        return await took_effect(call, _command(call, None, "relate", relation), "relating participants")
+    except NoSuchParticipant as gone:  # since we looked
+        raise _no_participant(str(gone)) from None
+
+
+def _relation(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What `relate` is given; raises `ApiError` 400, and 404 for participants who are not there."""
     present = [one["participant_id"] for one in _present(call)]
     for key in ("participant_id", "other_participant"):
         if key not in arguments:
             raise wrong(f"data.{key}", "required", "this key is required: add the participant's id")
-        if isinstance(arguments[key], bool) or arguments[key] not in present:
-            raise ApiError(404, "bad_identifier", {"id": arguments[key], "cause": arguments[key]})
+        if type(arguments[key]) is not int or arguments[key] not in present:
+            raise _no_participant(arguments[key])
     relationship = arguments.get("relationship", "clear")
     if relationship not in RELATIONSHIPS:
         message = f"must be one of {', '.join(RELATIONSHIPS)}: choose one of them"
         raise wrong("data.relationship", "enum", message, value=relationship, target=RELATIONSHIPS)
+    return {key: arguments[key] for key in ("participant_id", "other_participant")} | {"relationship": relationship}
+
+
+def _no_participant(given: Any) -> ApiError:
+    message = "nobody in the room has this id: list the participants"
+    return ApiError(404, "bad_identifier", {"id": given, "cause": given, "message": message})
 
 
 def _unknown(action: str, more: tuple[str, ...]) -> ApiError:

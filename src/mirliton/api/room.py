@@ -5,19 +5,21 @@ from typing import Any
 from mirliton.store.document import gregorian
 
 Snapshot = dict[str, Any]
+IDLE: Snapshot = {"members": 0, "moderators": 0, "admins": 0, "duration": 0, "is_locked": False}
 
 
 def live_block(snapshot: Snapshot | None) -> dict[str, Any]:
     """`_read_only` of one conference; `admins` is the older name of `moderators`."""
     if snapshot is None:
-        return {"members": 0, "moderators": 0, "admins": 0, "duration": 0, "is_locked": False, "participants": []}
-    return _counts(snapshot) | {"participants": [participant(one) for one in snapshot["participants"]]}
+        return {**IDLE, "is_recording": False, "participants": []}
+    block = _counts(snapshot) | {key: snapshot[key] for key in ("is_recording", "sequence") if key in snapshot}
+    return block | {"participants": [participant(one) for one in snapshot["participants"]]}
 
 
 def running_row(snapshot: Snapshot | None) -> dict[str, Any]:
     """`_read_only` of a list row: counts, and what is known of a room that runs."""
     if snapshot is None:
-        return {"members": 0, "moderators": 0, "admins": 0, "duration": 0, "is_locked": False}
+        return dict(IDLE)
     participants = snapshot["participants"]
     row = _counts(snapshot) | {
         "run_time": snapshot["duration"],
