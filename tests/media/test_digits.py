@@ -1,11 +1,13 @@
 """Digits: as events (RFC 4733) and in the sound."""
 
+import itertools
 import struct
 
 import numpy as np
 import pytest
 
 from mirliton.media import messages as m
+from mirliton.media.engine import EngineFull
 from tests.media.bench import EngineBench, FakeCaller, silence, tone
 
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
@@ -150,3 +152,52 @@ def test_a_lost_packet_inside_a_key_press_does_not_double_it(bench: EngineBench)
     bench.add(caller)
     bench.run(1000)
     assert pressed(bench) == "5"
+
+
+def told(caller: FakeCaller) -> list[bytes]:
+    """The event packets that a caller got."""
+    return [packet for packet in caller.packets if packet[1] & 127 == 101]
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 60])
+def test_keys_that_we_send_are_read_by_our_own_ear(bench: EngineBench, ptime: int) -> None:
+    listener = FakeCaller(silence, ptime=ptime)
+    bench.add(listener)
+    bench.join_all(bench.open_mix())
+    bench.run(200)
+    for code in (1, 1, 15, 0, 10):
+        bench.apply(m.Press(0, code))
+    bench.run(3000)
+    speaker = FakeCaller(silence)
+    speaker.sending = False
+    leg = bench.add(speaker)
+    for packet in told(listener):
+        bench.send_to(leg, packet)
+        bench.run(ptime)
+    assert pressed(bench) == "11D0*"
+    assert sum(packet[1] >> 7 for packet in told(listener)) == 5  # each begins with a mark
+    assert not {packet[1] & 127 for packet in listener.packets[-3:]} - {0}  # and then there is sound again
+
+
+def test_the_clock_of_the_sound_goes_on_while_a_key_is_sent(bench: EngineBench) -> None:
+    bench.add(FakeCaller(silence))
+    bench.run(200)
+    bench.apply(m.Press(0, 7))
+    bench.run(1000)
+    headers = [struct.unpack("!BBHII", packet[:12]) for packet in bench.callers[0].packets]
+    assert len({(later[2] - earlier[2]) & 0xFFFF for earlier, later in itertools.pairwise(headers)}) == 1
+    at = {header[3] for header in headers if header[1] & 127 == 101}
+    assert len(at) == 1
+    durations = [struct.unpack("!BBH", packet[12:])[2] for packet in told(bench.callers[0])]
+    assert durations == [160, 320, 480, 640, 800, 960, 1120, 1280, 1280, 1280, 1280][: len(durations)]
+    sound = [header[3] for header in headers if header[1] & 127 == 0]
+    gap = max((later - earlier) & 0xFFFFFFFF for earlier, later in itertools.pairwise(sound))
+    assert gap == 160 * (len(durations) + 1)
+
+
+def test_keys_for_a_leg_are_bounded(bench: EngineBench) -> None:
+    bench.add(FakeCaller(silence))
+    for _ in range(12):
+        bench.apply(m.Press(0, 15))
+    with pytest.raises(EngineFull):
+        bench.apply(m.Press(0, 15))

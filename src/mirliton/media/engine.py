@@ -45,6 +45,8 @@ from mirliton.media.tick import step
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
 _PHASE = 10_000_000
+_MOST_KEYS = 12
+"""Keys that wait to be told to one leg: what 5 bits each leave room for."""
 _RETIRED_NS = 2_000_000_000
 _KEPT = (
     "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
@@ -114,6 +116,8 @@ class Engine:
                 self._stop(command.leg, command.mix)
             case m.Hear(listener, speaker, on):
                 self._hear(listener, speaker, on)
+            case m.Press(leg, code):
+                self._press(leg, code)
             case m.OpenTap(tap, leg, mix):
                 self._tap(tap, leg, mix)
             case m.CloseTap(leg, mix):
@@ -381,6 +385,15 @@ class Engine:
             index = self._unheard[pair] = self._free_relations.pop()
             t.relations[index].speaker, t.relations[index].next = speaker, record.unheard
             record.unheard = index
+
+    def _press(self, leg: int, code: int) -> None:
+        record = self._t.legs[leg]
+        if record.state == FREE:
+            return
+        waiting = int(record.keys)
+        if waiting >> _MOST_KEYS * 5 - 5:
+            raise EngineFull(f"leg {leg}: {_MOST_KEYS} keys wait already")
+        record.keys = waiting | (code + 1) << 5 * -(-waiting.bit_length() // 5)
 
     def _tap(self, tap: int, leg: int, mix: int) -> None:
         owner = self._t.legs[leg] if leg >= 0 else self._t.mixes[mix]

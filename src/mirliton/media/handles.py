@@ -279,6 +279,14 @@ class LegHandle:
             self._unheard.add(other)
         self._desk.tell(m.Hear(self.index, other.index, on))
 
+    def press(self, digit: str) -> bool:
+        """See `types.Leg.press`."""
+        if self._connect is None or self._connect.event_payload_type < 0:
+            return False
+        if not self.closed:
+            self._desk.tell(m.Press(self.index, _DIGITS.index(digit)))
+        return True
+
     def tap(self) -> Tap:
         """See `types.Leg.tap`."""
         if self.closed:

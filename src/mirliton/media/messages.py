@@ -74,6 +74,13 @@ class Hear(Message, frozen=True, array_like=True, tag=True):
     on: bool
 
 
+class Press(Message, frozen=True, array_like=True, tag=True):
+    """Tell the other side of a leg of a key (RFC 4733), by its event code 0-15."""
+
+    leg: int
+    code: int
+
+
 class OpenTap(Message, frozen=True, array_like=True, tag=True):
     """Write what a leg says (or, with leg -1, what a mix sounds like) into the shared memory of a tap."""
 
@@ -143,6 +150,7 @@ Command = (
     | Loop
     | StopSounds
     | Hear
+    | Press
     | OpenTap
     | CloseTap
 )

@@ -13,6 +13,10 @@ from mirliton.media.samples import copy, look_up_code
 from mirliton.media.tables import G722, OUTBOX, PCMA, Tables
 
 _HEADER = 12
+_KEY_LASTS = 1280  # RTP units: 160 ms, which every receiver takes for a press
+_KEY_PAUSE = 640
+_KEY_ENDS = 3  # RFC 4733 2.5.1.4: the end is said three times
+_KEY_VOLUME = 10  # -dBm0
 _ROW = OUTBOX.itemsize
 
 
@@ -34,7 +38,7 @@ def send(t: Tables, leg: Int, count: Int) -> None:
     record = t.legs[leg]
     packet = record.ptime * 8
     if record.fifo_used == 0 and count == packet:
-        _packet(t, leg, t.scratch[0].coded, count)
+        _say(t, leg, t.scratch[0].coded, count)
         return
     fifo = t.lines[leg].fifo
     if record.fifo_used + count > fifo.shape[0]:
@@ -42,7 +46,7 @@ def send(t: Tables, leg: Int, count: Int) -> None:
     copy(t.scratch[0].coded, fifo[record.fifo_used :], count)
     record.fifo_used += count
     while record.fifo_used >= packet:
-        _packet(t, leg, fifo, packet)
+        _say(t, leg, fifo, packet)
         for i in range(packet, record.fifo_used):
             fifo[i - packet] = fifo[i]
         record.fifo_used -= packet
@@ -58,7 +62,39 @@ def stay_silent(t: Tables, leg: Int, count: Int) -> None:
 
 
 @kernel
-def _packet(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None:
+def _say(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None:
+    """One packet time of a leg: sound, or in its place the key that the other side is told."""
+    record = t.legs[leg]
+    if record.keys == 0 or record.event_payload_type < 0 or record.key_pause > 0:
+        record.key_pause = max(0, record.key_pause - count)
+        _packet(t, leg, record.payload_type, record.mark_next, record.timestamp, payload, count)
+        record.mark_next = 0
+    else:
+        _say_key(t, leg, count)
+    record.timestamp = (record.timestamp + count) & 0xFFFFFFFF
+
+
+@kernel
+def _say_key(t: Tables, leg: Int, count: Int) -> None:
+    record, event = t.legs[leg], t.scratch[0].event
+    begins, ends = record.key_lasts == 0, record.key_lasts >= _KEY_LASTS
+    if begins:
+        record.key_timestamp = record.timestamp
+    if not ends:
+        record.key_lasts += count
+    event[0], event[1] = (record.keys & 31) - 1, _KEY_VOLUME | (ends << 7)
+    event[2], event[3] = record.key_lasts >> 8, record.key_lasts & 255
+    _packet(t, leg, record.event_payload_type, begins, record.key_timestamp, event, 4)
+    if ends:
+        record.key_ends += 1
+    if record.key_ends == _KEY_ENDS:
+        record.keys >>= 5
+        record.key_lasts = record.key_ends = 0
+        record.key_pause = _KEY_PAUSE
+
+
+@kernel
+def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload: NDArray[np.uint8], count: Int) -> None:
     record = t.legs[leg]
     sockets = t.send_headers.shape[0]
     if t.send_count[sockets] >= t.outbox.shape[0] or t.send_count[record.socket] >= BATCH:
@@ -66,15 +102,13 @@ def _packet(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None
     row = t.send_count[sockets]
     t.send_count[sockets] = row + 1
     b = t.outbox[row].data
-    sequence, ts, ssrc = record.sequence, record.timestamp, record.ssrc
-    b[0], b[1] = 0x80, record.payload_type | (record.mark_next << 7)
+    sequence, ssrc = record.sequence, record.ssrc
+    b[0], b[1] = 0x80, payload_type | (np.int64(mark) << 7)
     b[2], b[3] = sequence >> 8, sequence & 255
     b[4], b[5], b[6], b[7] = ts >> 24, (ts >> 16) & 255, (ts >> 8) & 255, ts & 255
     b[8], b[9], b[10], b[11] = ssrc >> 24, (ssrc >> 16) & 255, (ssrc >> 8) & 255, ssrc & 255
     copy(payload, b[_HEADER:], count)
-    record.mark_next = 0
     record.sequence = (sequence + 1) & 0xFFFF
-    record.timestamp = (ts + count) & 0xFFFFFFFF
     record.packets_sent += 1
     t.outbox[row].vector[1] = _HEADER + count
     at = t.send_count[record.socket]

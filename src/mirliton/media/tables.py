@@ -89,6 +89,12 @@ LEG = _record_type(
         ("packets_sent", "i8"),
         ("send_failures", "i8"),
         ("fifo_used", "i8"),
+        # keys that the other side is told (RFC 4733 2.5)
+        ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
+        ("key_timestamp", "i8"),
+        ("key_lasts", "i8"),  # RTP units
+        ("key_ends", "i8"),  # end packets sent
+        ("key_pause", "i8"),  # RTP units until the next key may begin
         # receiving (RFC 3550 A.1, A.8)
         ("receiving", "i8"),
         ("remote_ssrc", "i8"),
@@ -207,6 +213,7 @@ SCRATCH = _record_type(
         ("frame", "i2", (MAX_FRAME,)),
         ("past", "i2", (HISTORY,)),
         ("coded", "u1", (MAX_FRAME,)),
+        ("event", "u1", (4,)),
         ("random", "u4"),
     ],
 )

@@ -170,6 +170,9 @@ class Leg(Protocol):
         Forgotten when either of the two leaves the mix. Raises `MediaFull` when there are too many such pairs.
         """
 
+    def press(self, digit: str) -> bool:
+        """Tell the other side of a key (RFC 4733). False: it knows no events, so the key must be played as a tone."""
+
     def tap(self) -> Tap:
         """What the other side of this leg says, in a mix or not, muted or not. Raises `MediaFull`."""
 
