@@ -81,6 +81,7 @@ class SipSettings(_Section):
     max_registrations: int = 10_000
     register_expires_seconds: int = 3600
     min_register_expires_seconds: int = 60
+    link_attempts_per_minute: int = 30
 
 
 class RtpSettings(_Section):
@@ -126,8 +127,14 @@ class SoundSettings(_Section):
     fetch_networks: list[IPv4Network] = []
     max_fetch_bytes: int = 16_000_000
     fetch_seconds: float = 10.0
+    retry_fetch_seconds: int = 30
+    max_fetches: int = Field(32, ge=1)
+    max_fetches_per_account: int = Field(8, ge=1)
     fetched_for_seconds: int = 3600
     cache_bytes: int = 256_000_000
+    max_speech_characters: int = 1000
+    speech_seconds: float = 10.0
+    max_speaking: int = Field(32, ge=1)
     streams: dict[str, Path] = {}
 
 
