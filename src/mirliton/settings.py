@@ -173,11 +173,16 @@ class EventSettings(_Section):
 class WebhookSettings(_Section):
     """Events by HTTP to the servers of an account."""
 
-    max_per_account: int = 20
+    max_per_account: int = Field(20, ge=0)
+    max_active: int = Field(1000, ge=1)
     networks: list[IPv4Network] = []
-    queue: int = 1000
-    timeout_seconds: float = 10.0
-    attempts: int = 5
+    queue: int = Field(1000, ge=1)
+    backlog: int = Field(20_000, ge=1)
+    timeout_seconds: float = Field(10.0, gt=0)
+    attempts: int = Field(5, ge=1, le=5)
+    max_pause_seconds: float = Field(60.0, ge=0)
+    disable_after: int = Field(10, ge=1)
+    kept_attempts: int = Field(20, ge=1)
 
 
 class LinkSettings(_Section):

@@ -1,1 +1,5 @@
 """Events by HTTP to the servers of an account."""
+
+from mirliton.webhooks.serving import Webhooks
+
+__all__ = ["Webhooks"]
