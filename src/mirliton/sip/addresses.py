@@ -4,11 +4,14 @@ import asyncio
 import secrets
 import socket
 from ipaddress import AddressValueError, IPv4Address
+from urllib.parse import quote
 
 from mirliton.sip.grammar import WireURI
 from mirliton.sip.peer import Peer, TransportName
 from mirliton.sip.transaction import MAGIC_COOKIE
 from mirliton.sip.transport import Transports
+
+_USER_MARKS = "-_.!~*'()&=+$,;?/"  # RFC 3261 section 25.1 `unreserved` and `user-unreserved`
 
 
 class OurAddresses:
@@ -27,10 +30,10 @@ class OurAddresses:
         sent_by = f"{self.host(peer)}:{self._transports.listening[1]}"
         return f"SIP/2.0/{peer.transport.upper()} {sent_by};rport;branch={MAGIC_COOKIE}{secrets.token_hex(10)}"
 
-    def contact(self, peer: Peer) -> str:
-        """A Contact value by which `peer` reaches us."""
+    def contact(self, peer: Peer, user: str = "mirliton") -> str:
+        """A Contact value by which `peer` reaches us; `user` as text, escaped here."""
         transport = ";transport=tcp" if peer.transport == "tcp" else ""
-        return f"<sip:mirliton@{self.host(peer)}:{self._transports.listening[1]}{transport}>"
+        return f"<sip:{quote(user, safe=_USER_MARKS)}@{self.host(peer)}:{self._transports.listening[1]}{transport}>"
 
 
 def transport_of(uri: WireURI, default: TransportName) -> TransportName:

@@ -7,13 +7,14 @@ from typing import Protocol
 import structlog
 from sipmessage import Request, Response
 
-from mirliton.sip.digest import answer_challenges
+from mirliton.sip.digest import put_answer
 from mirliton.sip.incoming import IncomingUsage
+from mirliton.sip.links import read_link
 from mirliton.sip.message import call_id, from_address, to_address
 from mirliton.sip.outgoing import OutgoingUsage
 from mirliton.sip.outputs import Answered, Digit, Ended, Offered, Output, Progress, Refused, Reinvited
 from mirliton.sip.peer import Peer
-from mirliton.sip.types import Device, SessionEnded, SessionRefused
+from mirliton.sip.types import Bridge, Device, Link, SessionEnded, SessionRefused
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class SipSession:
         driver: Driver,
         usage: IncomingUsage | OutgoingUsage,
         peer: Peer,
-        device: Device | None = None,
+        who: Device | Bridge | None = None,
         credentials: tuple[str, str] | None = None,
         *,
         by_flow: bool = False,
@@ -57,7 +58,9 @@ class SipSession:
         self.from_name = caller.name
         self.to_number = to_address(invite).uri.user or ""
         self.remote_address = peer.address
-        self.device = device
+        self.device = who if isinstance(who, Device) else None
+        self.bridge = who if isinstance(who, Bridge) else None
+        self.link: Link | None = read_link(invite) if self.inbound else None
         self.headers: Mapping[str, str] = _first_values(invite)
         self.offer = invite.body or None
         self.on_media_change: Callable[[bytes | None], bytes | None] | None = None
@@ -136,16 +139,7 @@ class SipSession:
 
     def authorize(self, request: Request, response: Response) -> bool:
         """Put the answer to a 401 or 407 on a request; False without a password."""
-        if self._credentials is None:
-            return False
-        asked, answered = ("WWW-Authenticate", "Authorization")
-        if response.code == 407:
-            asked, answered = ("Proxy-Authenticate", "Proxy-Authorization")
-        value = answer_challenges(response.headers.getlist(asked), request.method, str(request.uri), *self._credentials)
-        if value is None:
-            return False
-        request.headers.set(answered, value)
-        return True
+        return self._credentials is not None and put_answer(request, response, self._credentials)
 
     def report(self, output: Output) -> None:
         """An output that is news for the layers above. A callback that raises is our own bug: logged, call goes on."""

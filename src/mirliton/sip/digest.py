@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from sipmessage import Request, Response
+
 from mirliton.sip.grammar import parse_parameters, quoted
 from mirliton.sip.types import Credential
 
@@ -209,6 +211,25 @@ def answer_challenges(challenges: list[str], method: str, uri: str, username: st
         if offered is None or "auth" in [option.strip().lower() for option in offered.split(",")]:
             return _authorization(found, algorithm, method, uri, username, password)
     return None
+
+
+def put_answer(request: Request, response: Response, credentials: tuple[str, str]) -> bool:
+    """Put the answer to a 401 or 407 on a request (RFC 3261 section 22); False when it asks for what we do not know."""
+    asked, answered = "WWW-Authenticate", "Authorization"
+    if response.code == 407:
+        asked, answered = "Proxy-Authenticate", "Proxy-Authorization"
+    value = answer_challenges(response.headers.getlist(asked), request.method, str(request.uri), *credentials)
+    if value is None:
+        return False
+    request.headers.set(answered, value)
+    return True
+
+
+def asks_again(response: Response) -> bool:
+    """Whether a 401 or 407 says that the password was right and only its nonce too old (RFC 7616 section 3.3)."""
+    challenges = response.headers.getlist("Proxy-Authenticate" if response.code == 407 else "WWW-Authenticate")
+    found = [parse_parameters(challenge.strip().partition(" ")[2], ",") for challenge in challenges]
+    return any((parameters.get("stale") or "").lower() == "true" for parameters in found)
 
 
 def _authorization(

@@ -77,6 +77,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """Our REGISTER was accepted for so many seconds."""
+
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Digit:
     """A key press by INFO."""
 

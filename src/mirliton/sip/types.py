@@ -28,11 +28,33 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
-    """What digest (RFC 8760) needs to check an answer: HA1 hex by algorithm name ("MD5", "SHA-256")."""
+class Bridge:
+    """Another media server that joins one conference with its bridge credentials (semantics 2.3)."""
 
-    device: Device
+    account_id: str
+    conference_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What digest (RFC 8760) needs to check an answer: HA1 hex by algorithm name ("MD5", "SHA-256").
+
+    `who` has this password. A bridge may call; it cannot register.
+    """
+
+    who: Device | Bridge
     ha1: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an INVITE says that came by a public link (semantics 1.1, 2.3). Not checked: whoever uses it checks it.
+
+    `token` as it came; `conference` from the user part `conference+<id>`, None for `conference` alone.
+    """
+
+    token: str
+    conference: str | None
 
 
 class CredentialSource(Protocol):
@@ -42,7 +64,11 @@ class CredentialSource(Protocol):
         """The digest realm for a Request-URI domain: an account's realm, else the default account's."""
 
     async def credential(self, realm: str, username: str) -> Credential | None:
-        """The device with this SIP user name in the account with this realm."""
+        """The device or bridge with this SIP user name in the account with this realm."""
+
+
+Admits = Callable[[Link], Awaitable[bool]]
+"""Whether a stranger's call by this link needs no password."""
 
 
 class Session(Protocol):
@@ -56,7 +82,9 @@ class Session(Protocol):
     from_name: str
     to_number: str
     remote_address: tuple[str, int]  # source of the signalling
-    device: Device | None  # set when a digest answer was accepted
+    device: Device | None  # set when a device's digest answer was accepted
+    bridge: Bridge | None  # set when a bridge's digest answer was accepted
+    link: Link | None  # what the INVITE says of a link, whoever sent it
     headers: Mapping[str, str]  # of the initial INVITE, names in lower case, first value
     offer: bytes | None  # SDP of the initial INVITE; None: we offer in the 200 and the ACK answers
     on_media_change: Callable[[bytes | None], bytes | None] | None
