@@ -98,7 +98,7 @@ async def test_no_request_meets_a_fault(api: Api, request: tuple[str, str, dict[
         await api.login()
     answer = await api.call(method, path.replace("{account_id}", api.account.id), body, params=query)
     assert answer.status_code not in (500, 503), answer.text
-    if answer.headers.get("content-type") == "application/json":
+    if path != "/v2/openapi.json" and answer.headers.get("content-type") == "application/json":
         envelope = answer.json()
         assert envelope["status"] == ("success" if answer.status_code < 400 else "error")
         assert len(envelope["request_id"]) == 32

@@ -18,6 +18,7 @@ from mirliton.api.dispatch import METHODS, endpoint, request_id_of
 from mirliton.api.envelope import bare_failure
 from mirliton.api.errors import ApiError, faulty_request
 from mirliton.api.metrics import ApiMetrics
+from mirliton.api.openapi import openapi_route
 from mirliton.api.users import USERS
 from mirliton.calls.live import LiveRooms
 from mirliton.settings import Settings
@@ -34,6 +35,7 @@ ROUTES: list[Route] = [
     *configuration.ROUTES,
     *schema_pages.ROUTES,
 ]
+ROUTES.append(openapi_route(ROUTES))
 
 
 def ignore_change(_event: str, _document: Document) -> None:
