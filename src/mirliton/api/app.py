@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mirliton.api import accounts, conferences, configuration, login, media, schema_pages
 from mirliton.api.attempts import Attempts
-from mirliton.api.call import OnDocumentChange, Route, Services
+from mirliton.api.call import OnDocumentChange, Route, Services, WebhookAttempts, no_attempts
 from mirliton.api.callflows import CALLFLOWS
 from mirliton.api.devices import DEVICES
 from mirliton.api.dispatch import METHODS, endpoint, request_id_of
@@ -20,6 +20,7 @@ from mirliton.api.errors import ApiError, faulty_request
 from mirliton.api.metrics import ApiMetrics
 from mirliton.api.openapi import openapi_route
 from mirliton.api.users import USERS
+from mirliton.api.webhooks import WEBHOOKS
 from mirliton.calls.live import LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
@@ -32,6 +33,7 @@ ROUTES: list[Route] = [
     *media.MEDIA.routes(),
     *USERS.routes(),
     *DEVICES.routes(),
+    *WEBHOOKS.routes(),
     *configuration.ROUTES,
     *schema_pages.ROUTES,
 ]
@@ -50,6 +52,7 @@ def create_app(
     on_document_change: OnDocumentChange = ignore_change,
     *,
     now: Callable[[], float] = time.monotonic,
+    webhook_attempts: WebhookAttempts = no_attempts,
 ) -> FastAPI:
     """The application. The store must be open while requests come; `now` only measures login attempts."""
     services = Services(
@@ -60,6 +63,7 @@ def create_app(
         metrics=ApiMetrics(metrics_registry),
         changed=on_document_change,
         node=f"mirliton@{platform.node()}",
+        webhook_attempts=webhook_attempts,
     )
     app = FastAPI(title="Mirliton", openapi_url=None, redirect_slashes=False)
     for route in ROUTES:

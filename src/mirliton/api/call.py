@@ -18,6 +18,14 @@ from mirliton.store.tokens import Token
 OnDocumentChange = Callable[[str, Document], None]
 """Told after a change was stored: "created", "changed" or "deleted", and the document (for "deleted", as it was)."""
 
+WebhookAttempts = Callable[[str, str | None], list[dict[str, Any]]]
+"""(account id, webhook id or None for all) -> the last attempts to tell webhooks of events, newest first."""
+
+
+def no_attempts(_account_id: str, _webhook_id: str | None) -> list[dict[str, Any]]:
+    """Where nothing serves webhooks."""
+    return []
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -30,6 +38,7 @@ class Services:
     metrics: ApiMetrics
     changed: OnDocumentChange
     node: str
+    webhook_attempts: WebhookAttempts = no_attempts
 
 
 @dataclass(slots=True)
