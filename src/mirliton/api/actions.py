@@ -4,10 +4,10 @@ from collections.abc import Awaitable
 from typing import Any
 
 from mirliton.api.call import Call, Reply
+from mirliton.api.dial import dial
 from mirliton.api.errors import ApiError, bad_identifier, faulty_request, wrong
 from mirliton.api.room import live_block
 from mirliton.calls.live import BadMedia, NoSuchRoom
-from mirliton.schemas import check
 from mirliton.store import Document
 
 ROOM_ACTIONS = ("lock", "unlock", "play", "dial", "record")
@@ -39,8 +39,7 @@ async def act_on_room(call: Call, document: Document | None) -> Reply:
             said = {"start": "starting recording", "stop": "stopping recording"}[what]
             return await took_effect(call, _command(call, action, {"action": what}), said)
         case "dial":
-            check("conferences.dial", arguments)
-            raise not_implemented("dial")
+            return await dial(call, document, arguments)
         case _:
             raise faulty_request(f"unknown action {action[:64]!r}: use one of {', '.join(ROOM_ACTIONS)}")
 
@@ -95,11 +94,6 @@ def recording_order(arguments: dict[str, Any]) -> str:
     if not isinstance(what, str) or what not in wanted:
         raise wrong("data.action", "enum", "must be start or stop: choose one", value=what, target=wanted)
     return what
-
-
-def not_implemented(action: str) -> ApiError:
-    """501: the arguments are fine, the action is not built yet."""
-    return ApiError(501, "not_implemented", {"message": f"this version cannot {action} yet"})
 
 
 def _command(call: Call, action: str, data: dict[str, Any]) -> Awaitable[dict[str, Any]]:

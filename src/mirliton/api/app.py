@@ -21,7 +21,7 @@ from mirliton.api.metrics import ApiMetrics
 from mirliton.api.openapi import openapi_route
 from mirliton.api.users import USERS
 from mirliton.api.webhooks import WEBHOOKS
-from mirliton.calls.live import LiveRooms
+from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 
@@ -52,6 +52,7 @@ def create_app(
     on_document_change: OnDocumentChange = ignore_change,
     *,
     now: Callable[[], float] = time.monotonic,
+    dialling: Dialling | None = None,
     webhook_attempts: WebhookAttempts = no_attempts,
 ) -> FastAPI:
     """The application. The store must be open while requests come; `now` only measures login attempts."""
@@ -63,6 +64,7 @@ def create_app(
         metrics=ApiMetrics(metrics_registry),
         changed=on_document_change,
         node=f"mirliton@{platform.node()}",
+        dialling=dialling,
         webhook_attempts=webhook_attempts,
     )
     app = FastAPI(title="Mirliton", openapi_url=None, redirect_slashes=False)

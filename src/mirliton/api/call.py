@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mirliton.api.attempts import Attempts
 from mirliton.api.errors import wrong
 from mirliton.api.metrics import ApiMetrics
-from mirliton.calls.live import LiveRooms
+from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 from mirliton.store.tokens import Token
@@ -38,6 +38,7 @@ class Services:
     metrics: ApiMetrics
     changed: OnDocumentChange
     node: str
+    dialling: Dialling | None = None
     webhook_attempts: WebhookAttempts = no_attempts
 
 

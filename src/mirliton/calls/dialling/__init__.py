@@ -1,0 +1,1 @@
+"""Calls that conferences make (semantics 6.7): `dialler.Dialler` is the whole of it."""

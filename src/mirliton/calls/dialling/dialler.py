@@ -1,0 +1,238 @@
+"""Calls that a conference makes (semantics 6.7): the endpoints ring, and those who answer are put into the room."""
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+import structlog
+
+from mirliton.calls.call import Call
+from mirliton.calls.dialling.finding import Callee, Contact, Finder
+from mirliton.calls.dialling.joining import Invitation, read_invitation
+from mirliton.calls.dialling.placing import Line, Placement
+from mirliton.calls.dialling.ports import Budgets, Callees, DialledRooms, SipCalls
+from mirliton.calls.dialling.ringing import Unreached, first_to_answer
+from mirliton.calls.dialling.statistics import DialStatistics
+from mirliton.calls.dialling.ways import Resolve
+from mirliton.calls.live import Refused
+from mirliton.calls.ports import SoundLibrary
+from mirliton.calls.sound_queue import SoundStatistics
+from mirliton.conference.entry import Admission, Documents
+from mirliton.conference.ports import HungUp
+from mirliton.conference.settings import Conference
+from mirliton.media.types import MediaEngine
+from mirliton.settings import DialSettings
+from mirliton.sip.addresses import resolve as resolve_host
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+LOOK_SECONDS = 5.0
+MINUTE = 60.0
+
+
+class Dialler:
+    """Implements `calls.live.Dialling`."""
+
+    def __init__(
+        self,
+        sip: SipCalls,
+        engine: MediaEngine,
+        sounds: SoundLibrary,
+        rooms: DialledRooms,
+        documents: Documents,
+        callees: Callees,
+        budgets: Budgets,
+        settings: DialSettings,
+        *,
+        media_address: str,
+        rtp_timeout_seconds: float = 60,
+        settle_seconds: float = 0.0,
+        sound_statistics: SoundStatistics | None = None,
+        resolve: Resolve = resolve_host,
+    ) -> None:
+        """`media_address`: the IP address that those who are called shall send RTP to.
+
+        `rtp_timeout_seconds` 0: never hang up. `settle_seconds`: see `Call`.
+        """
+        self.statistics = DialStatistics()
+        self._rooms, self._documents, self._callees, self._budgets = rooms, documents, callees, budgets
+        self._settings = settings
+        self._finder = Finder(callees, sip, settings)
+        self._media_address = media_address
+        self._rtp_timeout = rtp_timeout_seconds
+        self._line = Line(
+            sip,
+            engine,
+            sounds,
+            self.statistics,
+            media_address=media_address,
+            networks=settings.uri_networks,
+            resolve=resolve,
+            settle_seconds=settle_seconds,
+            sound_statistics=sound_statistics or SoundStatistics(),
+        )
+        self._calls: set[Call] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ringing: set[asyncio.Task[dict[str, Any]]] = set()
+        self._closed = False
+
+    async def dial(self, account_id: str, conference_id: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Call every endpoint at the same time; returns when each has joined or failed.
+
+        Raises `BadEndpoints`, and `Refused` while the server stops. Cancelling this does not end the calls.
+        """
+        self.statistics.requests += 1
+        callees = await self._finder.find(account_id, request["endpoints"])
+        invitation = read_invitation(
+            account_id,
+            conference_id,
+            await self._documents.conference(account_id, conference_id),
+            request,
+            await self._documents.conference_configuration(account_id),
+            self._settings.timeout_seconds,
+        )
+        host = await self._callees.realm(account_id) or self._media_address
+        if self._closed:
+            raise Refused(503, "the server stops: try again later")
+        ids = [invitation.first_call_id or _new_call_id(), *(_new_call_id() for _ in callees[1:])]
+        outcomes = [
+            self._invite(invitation, callee, host, call_id) for callee, call_id in zip(callees, ids, strict=True)
+        ]
+        return await asyncio.gather(*outcomes)
+
+    async def close(self) -> None:
+        """Let nothing ring any more and hang every call up."""
+        self._closed = True
+        for task in self._ringing:
+            task.cancel()
+        await asyncio.gather(*(call.hang_up() for call in list(self._calls)))
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _invite(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> dict[str, Any]:
+        """What became of one endpoint, as of semantics 6.7."""
+        self.statistics.endpoints += 1
+        response = {"call_id": call_id, "endpoint_id": callee.endpoint_id, "job_id": str(uuid.uuid4())}
+        work = self._spawn(self._bring(invitation, callee, host, call_id))
+        self._ringing.add(work)
+        work.add_done_callback(self._ringing.discard)
+        await asyncio.wait([work])
+        if work.cancelled():
+            return response | {"status": "error", "message": "the server stops"}
+        return response | work.result()
+
+    async def _bring(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> dict[str, Any]:
+        try:
+            call = await self._reach(invitation, callee, host, call_id)
+            refusal = await self._join(invitation, callee, call)
+        except Unreached as failure:
+            self.statistics.unreached += 1
+            return {"status": "error", "message": str(failure)}
+        except Exception:
+            self.statistics.failed += 1
+            _log.exception("endpoint cannot be called", account_id=invitation.account_id, call_id=call_id)
+            return {"status": "error", "message": "an error of the server: see its log"}
+        if refusal is not None:
+            self.statistics.not_joined += 1
+            return {"call_id": call.info.call_id, "status": "error", "message": refusal}
+        self.statistics.joined += 1
+        return {"call_id": call.info.call_id, "status": "success", "message": "joined the conference"}
+
+    async def _reach(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> Call:
+        if callee.unreachable:
+            raise Unreached(callee.unreachable)
+        if invitation.join_existing and self._no_room(invitation.conference):
+            raise Unreached("not called: the conference does not run, and `join_existing` makes none")
+        if callee.by_trunk and not await self._budgets.spend(invitation.account_id, calls=1):
+            self.statistics.over_budget += 1
+            raise Unreached("not called: the account has used up its calls or minutes of the last 24 hours")
+        ids = [call_id, *(_new_call_id() for _ in callee.contacts[1:])]
+        call = await first_to_answer(
+            [
+                self._line.place(contact, _placement(invitation, callee, contact, host, own_id))
+                for contact, own_id in zip(callee.contacts, ids, strict=True)
+            ]
+        )
+        self._calls.add(call)
+        return call
+
+    def _no_room(self, conference: Conference) -> bool:
+        return self._rooms.find(conference.account_id, conference.conference_id) is None
+
+    async def _join(self, invitation: Invitation, callee: Callee, call: Call) -> str | None:
+        """Put an answered call into the room; why that cannot be, else None. The call goes on in a task of its own."""
+        admission = invitation.for_callee(callee)
+        self._spawn(self._see_through(call, admission, pays=invitation.account_id if callee.by_trunk else None))
+        refusal = self._refusal(admission)
+        if await call.until_in_room():
+            return None
+        return refusal or "answered, but was gone before joining"
+
+    def _refusal(self, admission: Admission) -> str | None:
+        """What the door says to somebody who comes now; the room itself decides."""
+        room = self._rooms.find(admission.room.account_id, admission.room.conference_id)
+        refusal = room.refusal(moderator=admission.caller.moderator, inbound=False) if room else None
+        return f"answered, but not let in: the conference is {refusal.reason}" if refusal else None
+
+    async def _see_through(self, call: Call, admission: Admission, *, pays: str | None) -> None:
+        """From the answer to the end; nothing of the call is left then."""
+        self.statistics.active += 1
+        attending = self._spawn(self._attend(call, admission))
+        try:
+            await self._watch(call, attending, pays)
+            await attending
+        except HungUp:
+            pass  # whoever was called may leave at any moment: there is nobody left to tell
+        except Exception:
+            self.statistics.failed += 1
+            _log.exception("dialled call failed", call_id=call.info.call_id)
+        finally:
+            self._calls.discard(call)
+            self.statistics.active -= 1
+            await call.hang_up()
+
+    async def _attend(self, call: Call, admission: Admission) -> None:
+        if self._line.settle_seconds:
+            await call.pause(self._line.settle_seconds)
+        if admission.caller.join_existing and self._no_room(admission.conference):
+            return
+        await self._rooms.attend(call, admission)
+
+    async def _watch(self, call: Call, attending: asyncio.Task[None], pays: str | None) -> None:
+        """Hang up a call whose phone is gone, and one on the trunk whose account cannot pay the next minute."""
+        loop = asyncio.get_running_loop()
+        paid_until = loop.time()
+        while not (attending.done() or call.ended):
+            if pays is not None and loop.time() >= paid_until:
+                if not await self._budgets.spend(pays, minutes=1):
+                    self.statistics.over_budget += 1
+                    _log.warning("call hung up: no minutes left", call_id=call.info.call_id, account_id=pays)
+                    await call.hang_up()
+                paid_until += MINUTE
+            if 0 < self._rtp_timeout < call.silent_seconds:
+                self.statistics.silent += 1
+                _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
+                await call.hang_up()
+            await asyncio.wait([attending], timeout=LOOK_SECONDS)
+
+    def _spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _placement(invitation: Invitation, callee: Callee, contact: Contact, host: str, call_id: str) -> Placement:
+    return Placement(
+        info=invitation.callee_info(callee, call_id, contact.device_id, contact.owner_id),
+        display=invitation.caller_name,
+        from_uri=invitation.from_uri(host),
+        ring_seconds=invitation.ring_seconds,
+    )
+
+
+def _new_call_id() -> str:
+    return secrets.token_hex(16)

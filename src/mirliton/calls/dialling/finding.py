@@ -1,0 +1,177 @@
+"""From the endpoints of a request to the SIP addresses that will ring (semantics 6.7)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from urllib.parse import quote
+
+from mirliton.calls.dialling.endpoints import ByAddress, ById, ByNumber, is_address, may_be_dialled, read_endpoint
+from mirliton.calls.dialling.ports import Callees, SipCalls, Stored
+from mirliton.calls.live import BadEndpoints
+from mirliton.conference.reading import Document, flag, text
+from mirliton.settings import DialSettings
+from mirliton.sip.outgoing import callable_uri
+from mirliton.sip.peer import Peer
+
+MAX_CONTACTS = 20
+
+
+class Trust(Enum):
+    """Why an address may be called."""
+
+    REGISTERED = "registered"  # a phone that has proved its password: it is called where it registered from
+    CHECKED = "checked"  # a tenant named it: only inside the operator's networks
+    TRUNK = "trunk"  # the operator named it
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One address that rings. `flow` is there for registered phones."""
+
+    uri: str
+    trust: Trust
+    flow: Peer | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
+    device_id: str | None = None
+    owner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """One endpoint, ready to be called; or `unreachable` says why it is not."""
+
+    endpoint_id: str
+    name: str
+    number: str
+    contacts: tuple[Contact, ...] = ()
+    bridge: bool = False
+    unreachable: str = ""
+
+    @property
+    def by_trunk(self) -> bool:
+        """Whether the call costs money."""
+        return any(contact.trust is Trust.TRUNK for contact in self.contacts)
+
+
+class Finder:
+    """Asks the account's documents and the registrations."""
+
+    def __init__(self, callees: Callees, sip: SipCalls, settings: DialSettings) -> None:
+        self._callees = callees
+        self._sip = sip
+        self._settings = settings
+
+    async def find(self, account_id: str, endpoints: Sequence[object]) -> list[Callee]:
+        """Whom to call, in order; unknown ids are left out. Raises `BadEndpoints` with every problem."""
+        most = self._settings.max_endpoints
+        if len(endpoints) > most:
+            raise BadEndpoints([(None, "maxItems", f"one request calls at most {most} endpoints: send several")])
+        found: list[Callee] = []
+        problems: list[tuple[int | None, str, str]] = []
+        for position, endpoint in enumerate(endpoints, 1):
+            try:
+                callee = await self._find(account_id, endpoint)
+            except _Problem as problem:
+                problems.append((position, problem.code, str(problem)))
+            else:
+                found += [callee] if callee is not None else []
+        if not problems and not found:
+            problems.append((None, "minItems", "nothing is left to call: the account has none of these ids"))
+        if problems:
+            raise BadEndpoints(problems)
+        return found
+
+    async def _find(self, account_id: str, given: object) -> Callee | None:
+        match read_endpoint(given):
+            case ById(document_id):
+                return await self._by_id(account_id, document_id)
+            case ByNumber(number):
+                return await self._by_number(account_id, number)
+            case ByAddress() as address:
+                return _by_address(address)
+            case None:
+                raise _Problem("enum", "must be a device id, a user id, a number, a sip: address or a device object")
+
+    async def _by_id(self, account_id: str, document_id: str) -> Callee | None:
+        stored = await self._callees.document(account_id, document_id)
+        if stored is None:
+            return None
+        if stored.kind == "device" and _enabled(stored):
+            return self._devices(account_id, stored, [stored], text(stored.body, "sip.username") or "")
+        if stored.kind == "device":
+            raise _Problem("not_found", "this device is disabled: enable it first")
+        if stored.kind == "user":
+            return await self._user(account_id, stored)
+        raise _Problem("not_found", f"this id belongs to a {stored.kind}: name a device or a user")
+
+    async def _user(self, account_id: str, user: Stored) -> Callee:
+        devices = [one for one in await self._callees.devices_of(account_id, user.document_id) if _enabled(one)]
+        if not devices:
+            raise _Problem("minItems", "this user has no device that is enabled: add one")
+        return self._devices(account_id, user, devices, text(user.body, "username") or "")
+
+    def _devices(self, account_id: str, named: Stored, devices: Iterable[Stored], number: str) -> Callee:
+        contacts = [contact for device in devices for contact in self._contacts(account_id, device)]
+        return Callee(
+            endpoint_id=named.document_id,
+            name=_name(named.body) or number,
+            number=number,
+            contacts=tuple(contacts[:MAX_CONTACTS]),
+            unreachable="" if contacts else "not registered",
+        )
+
+    def _contacts(self, account_id: str, device: Stored) -> list[Contact]:
+        own_id, owner = device.document_id, text(device.body, "owner_id")
+        bindings = self._sip.registrar.lookup(account_id, own_id, self._sip.now())
+        if bindings:
+            return [
+                Contact(binding.uri, Trust.REGISTERED, binding.flow, device_id=own_id, owner_id=owner)
+                for binding in bindings
+            ]
+        route = text(device.body, "sip.route") or ""
+        return [Contact(route, Trust.CHECKED, device_id=own_id, owner_id=owner)] if is_address(route) else []
+
+    async def _by_number(self, account_id: str, number: str) -> Callee:
+        if (document_id := await self._callees.extension(account_id, number)) is not None:
+            callee = await self._by_id(account_id, document_id)
+            if callee is None:
+                raise _Problem("not_found", "the device or user behind this number is gone: change its callflow")
+            return callee
+        trunk = self._settings.trunk
+        if trunk is None:
+            return _unreachable(number, "no extension has this number, and the server has no trunk")
+        if not may_be_dialled(number, self._settings.numbers):
+            return _unreachable(number, "this number may not be dialled: the operator allows others")
+        return Callee(number, number, number, (self._on_trunk(number, trunk),))
+
+    def _on_trunk(self, number: str, trunk: str) -> Contact:
+        username, password = self._settings.trunk_username, self._settings.trunk_password
+        _, _, host = trunk.rpartition("@")
+        uri = f"sip:{quote(number, safe='+*')}@{host.removeprefix('sip:')}"
+        credentials = (username, password) if username and password else None
+        return Contact(uri, Trust.TRUNK, credentials=credentials)
+
+
+class _Problem(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _by_address(address: ByAddress) -> Callee:
+    user = callable_uri(address.uri).user or ""
+    contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials)
+    return Callee(address.endpoint_id, address.name or user, user, (contact,), bridge=address.bridge)
+
+
+def _unreachable(number: str, why: str) -> Callee:
+    return Callee(number, number, number, unreachable=why)
+
+
+def _enabled(stored: Stored) -> bool:
+    return flag(stored.body, "enabled") is not False
+
+
+def _name(body: Document) -> str:
+    person = " ".join(part for key in ("first_name", "last_name") if (part := text(body, key)))
+    return text(body, "name") or person
