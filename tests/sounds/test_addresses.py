@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mirliton.sounds.addresses import (
     Address,
     AddressInvalid,
+    LocalStream,
     NoSound,
     Parts,
     Prompt,
@@ -15,9 +16,11 @@ from mirliton.sounds.addresses import (
     SoundNotSupported,
     SoundRefused,
     Source,
+    Speech,
     StoredMedia,
     ToneScript,
     Variable,
+    WebFile,
     parse_address,
 )
 
@@ -41,6 +44,11 @@ A, M = "a" * 32, "0123456789abcdef" * 2
         ("silence_stream://-7", SilenceStream(-1)),
         ("silence_stream://400,1400", SilenceStream(400, 1400)),
         ("$${hold_music}", Variable("hold_music")),
+        ("http://example.com/a.wav", WebFile("http://example.com/a.wav")),
+        ("https://example.com:8443/a b.wav?x=1#part", WebFile("https://example.com:8443/a%20b.wav?x=1")),
+        ("HTTPS://Example.com/a.wav", WebFile("https://example.com/a.wav")),
+        ("tts://Good morning", Speech("Good morning")),
+        ("say:Good\nmorning,  http://everybody", Speech("Good morning, http://everybody")),
         (f"file_string://conf-welcome!{M}", Parts((Address(Prompt("conf-welcome")), Address(StoredMedia(M))))),
     ],
 )
@@ -58,13 +66,28 @@ def test_loops_after_a_tone_script_count_as_well() -> None:
     assert parse_address("tone_stream://%(500,0,440);loops=-1") == Address(ToneScript("%(500,0,440)"), loops=-1)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["https://example.com/a.wav", "http://x/y", "tts://hello", "say:hello", "local_stream://moh", "shout://radio"],
-)
-def test_forms_that_are_not_there_yet_say_so(text: str) -> None:
-    with pytest.raises(SoundNotSupported, match="upload"):
-        parse_address(text)
+def test_a_local_stream_never_ends_unless_asked_to() -> None:
+    assert parse_address("local_stream://moh") == Address(LocalStream("moh"), loops=-1)
+    assert parse_address("{loops=2}local_stream://moh/") == Address(LocalStream("moh"), loops=2)
+
+
+def test_a_radio_station_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(SoundNotSupported, match=r"sounds\.streams"):
+        parse_address("shout://radio.example.com/stream")
+
+
+def test_parts_may_come_from_the_web_and_from_speech_but_must_end() -> None:
+    parts = parse_address("file_string://https://example.com/a.wav!tts://and").source
+    assert isinstance(parts, Parts)
+    assert [part.source for part in parts.addresses] == [WebFile("https://example.com/a.wav"), Speech("and")]
+    with pytest.raises(AddressInvalid, match="never ends"):
+        parse_address("file_string://conf-alone!local_stream://moh")
+
+
+def test_messages_show_neither_password_nor_query() -> None:
+    source = parse_address("https://bob:secret@example.com/a.wav?token=secret").source
+    assert isinstance(source, WebFile)
+    assert source.shown == "https://example.com/a.wav"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +111,16 @@ def test_files_of_the_server_are_refused(text: str) -> None:
         "prompt:///x/y",
         "prompt://a/../../etc",
         "{vol=loud}conf-welcome",
+        "http://",
+        "http:///a.wav",
+        "http://[::1/a.wav",
+        "http://example.com:99999/a.wav",
+        "http://xn--a/a.wav",
+        "http://a\0b/",
+        "tts://",
+        "say: \0 ",
+        "local_stream://",
+        "local_stream://../../etc/passwd",
         "file_string://a!file_string://b",
         "file_string://" + "file_string://" * 250,
         "file_string://" + "a!" * 40,

@@ -159,8 +159,11 @@ async def test_parts_follow_each_other_with_their_own_volume(world: World, tone:
         (MEDIA, SoundNotFound, "upload"),
         (f"/{OTHER}/{MEDIA}", SoundRefused, "another account"),
         (f"prompt://{OTHER}/conf-welcome/en-us", SoundRefused, "another account"),
-        ("$${nothing}", SoundNotFound, "known: hold_music"),
-        ("https://example.com/x.wav", SoundNotSupported, "upload"),
+        ("$${nothing}", SoundNotFound, "hold_music, moh"),
+        ("local_stream://nothing", SoundNotFound, r"sounds\.streams"),
+        ("shout://example.com", SoundNotSupported, "local_stream"),
+        ("https://example.com/x.wav", SoundRefused, "no folder"),
+        ("tts://hello", SoundRefused, "no folder"),
         ("tone_stream://nothing", SoundNotFound, "holds no tone"),
         ("silence_stream://99999999", SoundNotFound, "never ends"),
         ("file_string://silence!silence", SoundNotFound, "no sound"),
@@ -173,13 +176,6 @@ async def test_what_cannot_be_played_says_why(
     with pytest.raises(refusal, match=advice):
         await world.library.resolve(ACCOUNT, address, "en-us")
     assert world.library.statistics.failed == 1
-
-
-async def test_check_finds_a_missing_sound_without_decoding(world: World) -> None:
-    await world.library.check(ACCOUNT, "conf-welcome", "en-us")
-    with pytest.raises(SoundNotFound):
-        await world.library.check(ACCOUNT, MEDIA, "en-us")
-    assert world.library.statistics.decoded == 0
 
 
 async def test_a_damaged_upload_is_refused_and_its_replacement_plays(world: World, tone: Callable[[int], Path]) -> None:

@@ -76,7 +76,11 @@ class Server:
                 seconds=settings.media.max_clip_seconds,
                 file_bytes=settings.http.max_media_bytes,
             ),
+            settings=settings.sounds,
+            cache=settings.data / "cache",
+            default_language=settings.conferences.language,
         )
+        self._stack.push_async_callback(sounds.close)
         rooms = Rooms(
             engine,
             sounds,

@@ -7,6 +7,8 @@ server cannot play, is said by an exception of its own. Pure; nothing is looked 
 import re
 from dataclasses import dataclass, replace
 
+import httpx
+
 # Member volume levels to factors (semantics 3.3); `{vol=N}` uses the same steps.
 VOLUME_FACTORS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
 
@@ -81,13 +83,40 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class WebFile:
+    """`http://…`, `https://…`: a file of a web server. `url` as it was written, without a fragment."""
+
+    url: str
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages: without the password, and without a query, which may be as good as one."""
+        url = httpx.URL(self.url)
+        return str(url.copy_with(username=None, password=None, query=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """`tts://text`, `say:text`: spoken in the language of the room or the caller."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStream:
+    """`local_stream://name`: a sound of the operator's that begins again when it ends."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """`file_string://a!b!c`: one after the other. Each part has its own loops and volume."""
 
     addresses: "tuple[Address, ...]"
 
 
-Source = NoSound | ToneScript | SilenceStream | Prompt | StoredMedia | Variable | Parts
+Source = NoSound | ToneScript | SilenceStream | Prompt | StoredMedia | Variable | WebFile | Speech | LocalStream | Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +142,8 @@ def parse_address(text: str | None) -> Address:
     while found := _PREFIX.match(text):
         parameters += f",{found.group(1)}"
         text = text[found.end() :].lstrip()
+    if text.startswith("say:"):
+        return _with_parameters(Address(_speech(text.removeprefix("say:"))), parameters)
     scheme, colon, rest = text.partition("://")
     address = _by_scheme(scheme.lower(), rest, text) if colon else Address(_plain(text))
     return _with_parameters(address, parameters)
@@ -151,9 +182,16 @@ def _by_scheme(scheme: str, rest: str, text: str) -> Address:
         case "file_string":
             return Address(_parts(rest))
         case "http" | "https":
-            raise SoundNotSupported(f"{text}: sounds are not fetched from the web yet; upload the file under media")
-        case "tts" | "local_stream" | "shout":
-            raise SoundNotSupported(f"{scheme}:// is not supported yet; upload a recording under media and use its id")
+            return Address(_web_file(text))
+        case "tts":
+            return Address(_speech(rest))
+        case "local_stream":
+            return Address(_local_stream(rest), loops=-1)
+        case "shout":
+            raise SoundNotSupported(
+                "shout:// is a radio station, and sounds here are files that end: have the operator name a file of "
+                "music under sounds.streams and use local_stream://NAME, or upload one under media"
+            )
     raise AddressInvalid(f"{text!r}: unknown kind of media address {scheme}://")
 
 
@@ -176,6 +214,32 @@ def _silence(rest: str) -> SilenceStream:
     if length == 0 or (noise is not None and noise < 1):
         raise AddressInvalid(f"silence_stream://{rest}: 0 is no length and no divisor")
     return SilenceStream(max(-1, length), noise)
+
+
+def _web_file(text: str) -> WebFile:
+    try:
+        url = httpx.URL(text).copy_with(fragment=None)
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise AddressInvalid(f"this is no address of a file in the web: {error}") from None
+    if not host or not 0 < (url.port or 80) <= 65535:
+        raise AddressInvalid(f"{url.scheme}:// is not followed by HOST/FILE or HOST:PORT/FILE")
+    return WebFile(str(url))
+
+
+def _speech(text: str) -> Speech:
+    """What is not printed cannot be spoken: control characters become spaces."""
+    spoken = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if not spoken:
+        raise AddressInvalid("tts:// and say: are followed by the text to speak")
+    return Speech(spoken)
+
+
+def _local_stream(rest: str) -> LocalStream:
+    name = rest.strip("/")
+    if not _WORD.fullmatch(name):
+        raise AddressInvalid(f"local_stream://{rest} is not local_stream://NAME")
+    return LocalStream(name)
 
 
 def _prompt(rest: str) -> Prompt:
@@ -207,8 +271,6 @@ def _plain(text: str) -> Source:
         return NoSound()
     if text.startswith("$${") and text.endswith("}"):
         return Variable(text[3:-1])
-    if text.startswith("say:"):
-        raise SoundNotSupported("say: is not supported yet; upload a recording under media and use its id")
     if _MEDIA_ID.fullmatch(text):
         return StoredMedia(text)
     if found := _ACCOUNT_MEDIA.fullmatch(text):

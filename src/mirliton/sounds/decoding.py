@@ -23,35 +23,40 @@ class SoundBroken(SoundNotFound):
     """The file is there and is not sound that can be played: damaged, empty, too long or too big."""
 
 
-def decode_file(path: Path, rates: Iterable[int], *, max_seconds: float, max_bytes: int) -> dict[int, Samples]:
+def decode_file(
+    path: Path, rates: Iterable[int], *, max_seconds: float, max_bytes: int, called: str | None = None
+) -> dict[int, Samples]:
     """Read a sound file as mono int16 at every rate (Hz). Channels are averaged. Raises `SoundBroken`.
+
+    `called`: what messages name it by, when not by its file name.
 
     Block by block: ten minutes of silence in eight channels at 192 kHz are a small FLAC file and gigabytes of floats.
     """
+    called = called or path.name
     try:
         size = path.stat().st_size
         if size > max_bytes:
-            raise SoundBroken(f"{path.name} has {size} bytes; at most {max_bytes} are allowed")
+            raise SoundBroken(f"{called} has {size} bytes; at most {max_bytes} are allowed")
         with soundfile.SoundFile(path) as file:
             converters = {rate: _Converter(file.samplerate, rate) for rate in rates}
-            for block in _mono_blocks(file, path, max_seconds):
+            for block in _mono_blocks(file, called, max_seconds):
                 for converter in converters.values():
                     converter.feed(block)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise SoundBroken(f"{path.name} cannot be read as sound ({error}); upload WAV, FLAC, Ogg or MP3") from error
+        raise SoundBroken(f"{called} cannot be read as sound ({error}); upload WAV, FLAC, Ogg or MP3") from error
     return {rate: converter.finish() for rate, converter in converters.items()}
 
 
-def _mono_blocks(file: soundfile.SoundFile, path: Path, max_seconds: float) -> Iterator[Wave]:
+def _mono_blocks(file: soundfile.SoundFile, called: str, max_seconds: float) -> Iterator[Wave]:
     """What can be read, not what the header promises. Raises `SoundBroken` for nothing and for too much."""
     most, frames = int(max_seconds * file.samplerate), 0
     while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
         frames += len(block)
         if frames > most:
-            raise SoundBroken(f"{path.name} is longer than the {max_seconds:g} s allowed")
+            raise SoundBroken(f"{called} is longer than the {max_seconds:g} s allowed")
         yield np.nan_to_num(block.mean(axis=1, dtype=np.float32))
     if frames == 0:
-        raise SoundBroken(f"{path.name} holds no sound")
+        raise SoundBroken(f"{called} holds no sound")
 
 
 class _Converter:

@@ -16,3 +16,20 @@ def language_chain(language: str, default: str) -> list[str]:
     if "-" in chain[-1]:
         chain.append(chain[-1].partition("-")[0])
     return chain
+
+
+def language_rounds(language: str, *defaults: str) -> list[list[str]]:
+    """The chain of the wanted language, then those of the defaults; no language twice."""
+    rounds: list[list[str]] = []
+    seen: set[str] = set()
+    for start in (language, *defaults):
+        chain = [one for one in language_chain(start, defaults[0]) if one not in seen]
+        seen.update(chain)
+        if chain:
+            rounds.append(chain)
+    return rounds
+
+
+def same_tongue(one: str, other: str) -> bool:
+    """Whether two languages are varieties of one: `en-gb` and `en-us`."""
+    return re.split("[-_]", one)[0] == re.split("[-_]", other)[0]

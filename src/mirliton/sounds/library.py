@@ -1,4 +1,4 @@
-"""From a media address to a clip that the engine can play: looks files up, decodes them in worker threads, once.
+"""From a media address to a clip that the engine can play: files are found, decoded in worker threads, once.
 
 The clips themselves lie in the engine. What is kept here is a bounded number of decoded sounds, because the engine
 forgets clips that nobody plays and must be able to get them again without a delay.
@@ -6,7 +6,7 @@ forgets clips that nobody plays and must be able to get them again without a del
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,35 +14,31 @@ import numpy as np
 import numpy.typing as npt
 
 from mirliton.media.types import Clip, MediaEngine
+from mirliton.outbound_http.lookup import Lookup
+from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import (
     Address,
     NoSound,
     Parts,
-    Prompt,
     SilenceStream,
     SoundNotFound,
-    SoundRefused,
     Source,
-    StoredMedia,
     ToneScript,
-    Variable,
     parse_address,
 )
+from mirliton.sounds.cache import SoundCache
 from mirliton.sounds.decoding import decode_file
-from mirliton.sounds.languages import language_chain
-from mirliton.sounds.prompts import DEFAULT_LANGUAGE, HOLD_MUSIC, shipped_prompts
+from mirliton.sounds.finding import AccountPrompt, Elsewhere, FoundFile, MediaFile, SoundFiles
+from mirliton.sounds.prompts import DEFAULT_LANGUAGE
+from mirliton.sounds.shared_work import SharedWork, TooMuchWork
 from mirliton.sounds.silence import render_silence
+from mirliton.sounds.speech import Speech
+from mirliton.sounds.statistics import LibraryStatistics
 from mirliton.sounds.tones import ToneLimits, ToneScriptInvalid, render_tones
+from mirliton.sounds.web import WebSounds
 
 Samples = npt.NDArray[np.int16]
 Rendering = dict[int, Samples]
-
-AccountPrompt = Callable[[str, str, str], Awaitable[Path | None]]
-"""(account id, prompt id, language) -> the account's own recording of a prompt, in exactly this language."""
-MediaFile = Callable[[str, str], Awaitable[Path | None]]
-"""(account id, media id) -> the file of a media document."""
-
-SYSTEM_ACCOUNT = "system_media"
 
 
 class SoundsBusy(SoundNotFound):
@@ -69,16 +65,6 @@ class SoundLimits:
     decoding: int = 64
 
 
-@dataclass(slots=True)
-class LibraryStatistics:
-    """Counters since the start."""
-
-    resolved: int = 0
-    decoded: int = 0
-    failed: int = 0
-    kept_bytes: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Recipe:
     """How to make a sound: an unmistakable key, and work for a thread."""
@@ -88,9 +74,10 @@ class _Recipe:
 
 
 class SoundLibrary:
-    """Resolves media addresses for an account and a language.
+    """Resolves media addresses for an account and a language; `calls.ports.SoundLibrary` is what calls see of it.
 
-    `variables`: what `$${name}` stands for, as files; `hold_music` is there by itself.
+    `settings`: where sounds may come from. `cache`: the folder for fetched and spoken sounds; without one, there are
+    none. `default_language`: tried when there is no prompt in the wanted one, and before `en-us`, which ships.
     """
 
     def __init__(
@@ -101,20 +88,34 @@ class SoundLibrary:
         media_file: MediaFile,
         rates: Sequence[int] = (8000, 16000),
         limits: SoundLimits | None = None,
-        variables: Mapping[str, Path] | None = None,
+        settings: SoundSettings | None = None,
+        cache: Path | None = None,
         default_language: str = DEFAULT_LANGUAGE,
+        lookup: Lookup | None = None,
     ) -> None:
+        """`lookup`: how names of web servers become addresses, for tests."""
         self.statistics = LibraryStatistics()
         self._engine = engine
-        self._account_prompt = account_prompt
-        self._media_file = media_file
         self._rates = tuple(rates)
         self._limits = limits or SoundLimits()
-        self._variables = {"hold_music": HOLD_MUSIC, **(variables or {})}
-        self._default_language = default_language
-        self._shipped = shipped_prompts()
+        settings = settings or SoundSettings()
+        self._elsewhere = _elsewhere(settings, cache, self.statistics, lookup) if cache else None
+        self._files = SoundFiles(
+            self.statistics,
+            account_prompt=account_prompt,
+            media_file=media_file,
+            elsewhere=self._elsewhere,
+            streams=settings.streams,
+            default_language=default_language,
+        )
         self._kept: OrderedDict[str, Rendering] = OrderedDict()
-        self._decoding: dict[str, asyncio.Task[Rendering]] = {}
+        self._decoding: SharedWork[Rendering] = SharedWork(self._limits.decoding)
+
+    async def close(self) -> None:
+        """Give up what is being fetched, spoken and decoded."""
+        if self._elsewhere is not None:
+            await self._elsewhere.close()
+        await self._decoding.close()
 
     async def resolve(self, account_id: str, address: str | None, language: str) -> Sound | None:
         """The sound behind `address`, or None when the address asks for none (empty, `silence`).
@@ -133,28 +134,17 @@ class SoundLibrary:
         self.statistics.resolved += 1
         return Sound(self._engine.clip(recipe.key, rendering), parsed.loops, parsed.gain)  # type: ignore[arg-type]
 
-    async def check(self, account_id: str, address: str | None, language: str) -> None:
-        """Raise `SoundNotFound` unless the address can be resolved; nothing is decoded."""
-        source = parse_address(address).source
-        if not isinstance(source, NoSound):
-            await self._recipe(source, account_id, language)
-
     async def _recipe(self, source: Source, account_id: str, language: str) -> _Recipe:
         match source:
             case ToneScript():
                 return self._tone_recipe(source)
             case SilenceStream():
                 return self._silence_recipe(source)
-            case Prompt():
-                return self._file_recipe(await self._prompt_file(source, account_id, language))
-            case StoredMedia():
-                return self._file_recipe(await self._stored_file(source, account_id))
-            case Variable():
-                return self._file_recipe(self._variable_file(source))
             case Parts():
                 return await self._parts_recipe(source, account_id, language)
             case NoSound():
                 return _Recipe("nothing", lambda: {rate: np.zeros(0, np.int16) for rate in self._rates})
+        return self._file_recipe(await self._files.find(source, account_id, language))
 
     def _tone_recipe(self, source: ToneScript) -> _Recipe:
         def render() -> Rendering:
@@ -173,16 +163,18 @@ class SoundLibrary:
             lambda: {rate: render_silence(source.milliseconds, source.divisor, rate) for rate in self._rates},
         )
 
-    def _file_recipe(self, path: Path) -> _Recipe:
+    def _file_recipe(self, found: FoundFile) -> _Recipe:
         """Size and time of change are in the key: a file that was uploaded again is another sound."""
+        path, limits = found.path, self._limits
         try:
             status = path.stat()
         except OSError as error:
-            raise SoundNotFound(f"{path.name}: the file is gone ({error.strerror}); upload it again") from error
-        limits = self._limits
+            raise SoundNotFound(f"{found.called}: the file is gone ({error.strerror}); upload it again") from error
         return _Recipe(
             f"file:{path}:{status.st_mtime_ns}:{status.st_size}",
-            lambda: decode_file(path, self._rates, max_seconds=limits.seconds, max_bytes=limits.file_bytes),
+            lambda: decode_file(
+                path, self._rates, max_seconds=limits.seconds, max_bytes=limits.file_bytes, called=found.called
+            ),
         )
 
     async def _parts_recipe(self, source: Parts, account_id: str, language: str) -> _Recipe:
@@ -204,59 +196,21 @@ class SoundLibrary:
             raise SoundNotFound("file_string:// holds no sound")
         return {rate: np.concatenate([rendering[rate] for rendering in rendered]) for rate in self._rates}
 
-    async def _prompt_file(self, prompt: Prompt, account_id: str, language: str) -> Path:
-        """Own recordings before shipped ones, the wanted language before the default (semantics 5.3)."""
-        if prompt.account_id not in (None, SYSTEM_ACCOUNT, account_id):
-            raise SoundRefused(f"prompt {prompt.prompt_id!r} belongs to another account")
-        chain = language_chain(prompt.language or language, self._default_language)
-        for languages in (chain, [self._default_language]):
-            if prompt.account_id != SYSTEM_ACCOUNT:
-                for wanted in languages:
-                    if path := await self._account_prompt(account_id, prompt.prompt_id, wanted):
-                        return path
-            for wanted in languages:
-                if path := self._shipped.get(wanted, {}).get(prompt.prompt_id):
-                    return path
-        raise SoundNotFound(
-            f"there is no prompt {prompt.prompt_id!r} in {', '.join(chain)} or {self._default_language}: "
-            "check the id, or upload a recording of it under media"
-        )
-
-    async def _stored_file(self, media: StoredMedia, account_id: str) -> Path:
-        if media.account_id not in (None, account_id):
-            raise SoundRefused(f"media {media.media_id} belongs to another account")
-        if path := await self._media_file(account_id, media.media_id):
-            return path
-        raise SoundNotFound(f"the account has no media {media.media_id} with a sound file: upload it to media/ID/raw")
-
-    def _variable_file(self, variable: Variable) -> Path:
-        if path := self._variables.get(variable.name):
-            return path
-        raise SoundNotFound(f"there is no variable $${{{variable.name}}}; known: {', '.join(sorted(self._variables))}")
-
     async def _rendering(self, recipe: _Recipe) -> Rendering:
         """Decode unless it is kept or already being decoded for somebody else."""
         if (kept := self._kept.get(recipe.key)) is not None:
             self._kept.move_to_end(recipe.key)
             return kept
-        task = self._decoding.get(recipe.key)
-        if task is None:
-            if len(self._decoding) >= self._limits.decoding:
-                raise SoundsBusy("too many sounds are being decoded at once: try again in a moment")
-            task = asyncio.create_task(self._decode(recipe))
-            task.add_done_callback(_seen)
-            self._decoding[recipe.key] = task
-        # Shielded: a caller who hangs up must not take the sound from others who wait for it.
-        return await asyncio.shield(task)
+        try:
+            return await self._decoding.result(recipe.key, lambda: self._decode(recipe))
+        except TooMuchWork:
+            raise SoundsBusy("too many sounds are being decoded at once: try again in a moment") from None
 
     async def _decode(self, recipe: _Recipe) -> Rendering:
-        try:
-            rendering = await asyncio.to_thread(recipe.render)
-            self.statistics.decoded += 1
-            self._keep(recipe.key, rendering)
-            return rendering
-        finally:
-            del self._decoding[recipe.key]
+        rendering = await asyncio.to_thread(recipe.render)
+        self.statistics.decoded += 1
+        self._keep(recipe.key, rendering)
+        return rendering
 
     def _keep(self, key: str, rendering: Rendering) -> None:
         self._kept[key] = rendering
@@ -266,10 +220,11 @@ class SoundLibrary:
             self.statistics.kept_bytes -= _size(oldest)
 
 
-def _seen(task: "asyncio.Task[Rendering]") -> None:
-    """Take the error out of a task whose every waiter hung up meanwhile; those who wait get it themselves."""
-    if not task.cancelled():
-        task.exception()
+def _elsewhere(
+    settings: SoundSettings, folder: Path, statistics: LibraryStatistics, lookup: Lookup | None
+) -> Elsewhere:
+    cache = SoundCache(folder, settings.cache_bytes, statistics)
+    return Elsewhere(WebSounds(settings, cache, statistics, lookup=lookup), Speech(settings, cache, statistics))
 
 
 def _endless_silence(address: Address) -> Address:

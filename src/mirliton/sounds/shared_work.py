@@ -1,0 +1,49 @@
+"""Work that several ask for at the same time is done once, and no more pieces of it than allowed are under way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class TooMuchWork(Exception):
+    """As many pieces of work as allowed are under way, and the one asked for is none of them."""
+
+
+class SharedWork(Generic[Result]):
+    """Pieces of work by key. One who stops waiting does not take the result from others who wait for it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way: dict[str, asyncio.Task[Result]] = {}
+
+    async def result(self, key: str, start: Callable[[], Awaitable[Result]]) -> Result:
+        """What `start` gives, or gave to somebody who asked before. Raises what it raises, and `TooMuchWork`."""
+        task = self._under_way.get(key)
+        if task is None:
+            if len(self._under_way) >= self._most:
+                raise TooMuchWork
+            task = asyncio.create_task(self._work(key, start))
+            task.add_done_callback(_seen)
+            self._under_way[key] = task
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Give everything up that is under way; those who wait get `CancelledError`."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self, key: str, start: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            return await start()
+        finally:
+            del self._under_way[key]
+
+
+def _seen(task: "asyncio.Task[Result]") -> None:
+    """Take the error out of a task whose every waiter hung up meanwhile; those who wait get it themselves."""
+    if not task.cancelled():
+        task.exception()

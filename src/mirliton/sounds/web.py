@@ -1,0 +1,128 @@
+"""Sounds from web servers (`http://…`, `https://…`, semantics 5.3): fetched once, kept on disk, asked about again.
+
+The addresses come from tenants. Where a request may go is the business of `outbound_http`; here are the bounds on what
+comes back, on how much is fetched at a time, and the rules of freshness (RFC 9111, in small).
+"""
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from mirliton.outbound_http.lookup import Lookup
+from mirliton.settings import SoundSettings
+from mirliton.sounds.addresses import SoundNotFound, SoundRefused, WebFile
+from mirliton.sounds.cache import Cached, SoundCache
+from mirliton.sounds.fetching import Fetcher, FetchFailed, Unchanged
+from mirliton.sounds.shared_work import SharedWork, TooMuchWork
+from mirliton.sounds.statistics import LibraryStatistics
+
+_log = structlog.get_logger(__name__)
+
+MOST_FAILURES_REMEMBERED = 1000
+
+
+class WebSounds:
+    """Files of web servers as files on disk. `now`: seconds since the epoch, as notes outlive the process."""
+
+    def __init__(
+        self,
+        settings: SoundSettings,
+        cache: SoundCache,
+        statistics: LibraryStatistics,
+        *,
+        now: Callable[[], float] = time.time,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._statistics = statistics
+        self._now = now
+        self._fetcher = Fetcher(settings, lookup)
+        self._work: SharedWork[Path] = SharedWork(settings.max_fetches)
+        self._of_account: Counter[str] = Counter()
+        self._failed: OrderedDict[str, tuple[float, FetchFailed]] = OrderedDict()
+
+    async def file(self, source: WebFile, account_id: str) -> Path:
+        """The file behind an address. Raises `SoundNotFound` (`SoundRefused`) with what to do."""
+        if not self._settings.fetch:
+            self._statistics.fetch_failed["off"] += 1
+            raise SoundRefused(
+                f"{source.shown}: this server fetches nothing (sounds.fetch = false); upload the file under media"
+            )
+        name = _name(source)
+        cached = self._cache.get(name)
+        if cached and 0 <= self._now() - float(cached.about["checked"]) < self._settings.fetched_for_seconds:
+            self._statistics.cached += 1
+            return cached.path
+        if failure := self._failed_lately(name):
+            return self._make_do(source, cached, failure)
+        try:
+            return await self._work.result(name, lambda: self._ask(source, cached, account_id))
+        except TooMuchWork:
+            raise self._busy("sounds.max_fetches") from None
+
+    async def close(self) -> None:
+        """Give up what is being fetched, and close all connections."""
+        await self._work.close()
+        await self._fetcher.close()
+
+    async def _ask(self, source: WebFile, cached: Cached | None, account_id: str) -> Path:
+        if self._of_account[account_id] >= self._settings.max_fetches_per_account:
+            raise self._busy("sounds.max_fetches_per_account")
+        self._of_account[account_id] += 1
+        try:
+            return await self._fetch(source, cached)
+        except FetchFailed as failure:
+            self._statistics.fetch_failed[failure.kind] += 1
+            self._remember(_name(source), failure)
+            return self._make_do(source, cached, failure)
+        finally:
+            self._of_account[account_id] -= 1
+            if not self._of_account[account_id]:
+                del self._of_account[account_id]
+
+    async def _fetch(self, source: WebFile, cached: Cached | None) -> Path:
+        partial = self._cache.partial()
+        try:
+            known = cached.about if cached else {}
+            found = await self._fetcher.fetch(source, partial, known)
+            about = {"checked": self._now(), "etag": found.etag, "modified": found.modified}
+            if isinstance(found, Unchanged) and cached:
+                self._statistics.revalidated += 1
+                self._cache.note(_name(source), {**cached.about, "checked": self._now()})
+                return cached.path
+            self._statistics.fetched += 1
+            return self._cache.keep(_name(source), partial, about).path
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _make_do(self, source: WebFile, cached: Cached | None, failure: FetchFailed) -> Path:
+        """The old copy when the server merely fails; the reason when there is none, or when it may not be had."""
+        if failure.final or cached is None:
+            self._cache.drop(_name(source))
+            raise SoundNotFound(str(failure)) from failure
+        self._statistics.stale += 1
+        _log.warning("old copy of a sound played", url=source.shown, reason=str(failure))
+        return cached.path
+
+    def _failed_lately(self, name: str) -> FetchFailed | None:
+        """A server that fails is not asked again for each caller."""
+        until, failure = self._failed.get(name, (0.0, None))
+        return failure if self._now() < until else None
+
+    def _remember(self, name: str, failure: FetchFailed) -> None:
+        self._failed.pop(name, None)
+        self._failed[name] = (self._now() + self._settings.retry_fetch_seconds, failure)
+        if len(self._failed) > MOST_FAILURES_REMEMBERED:
+            self._failed.popitem(last=False)
+
+    def _busy(self, setting: str) -> SoundNotFound:
+        self._statistics.fetch_failed["busy"] += 1
+        return SoundNotFound(f"more sounds are being fetched than {setting} allows: try again in a moment")
+
+
+def _name(source: WebFile) -> str:
+    return f"web:{source.url}"
