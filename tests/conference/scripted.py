@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mirliton.conference.ports import CallerInfo, HungUp, Sound
+from mirliton.conference.ports import CallerInfo, HungUp, NameNotKept, Recorded, Sound
 from mirliton.conference.profile import Configuration
 from mirliton.conference.reading import Document, texts
 
@@ -13,12 +13,13 @@ HANG_UP = "<hangs up>"
 class ScriptedCaller:
     """Answers each `collect` with the next entry of the script, and notes everything heard, in order."""
 
-    def __init__(self, *entries: str, account_id: str = "acc", inbound: bool = True) -> None:
+    def __init__(self, *entries: str, account_id: str = "acc", inbound: bool = True, silent: bool = False) -> None:
         self.info = CallerInfo("call-1", account_id, inbound=inbound)
         self.heard: list[str] = []
         self.timers: list[int] = []
         self.languages: set[str] = set()
         self._entries = list(entries)
+        self._silent = silent
 
     async def answer(self) -> None:
         self.heard.append("<answered>")
@@ -40,7 +41,7 @@ class ScriptedCaller:
         first_digit_ms: int,
         interdigit_ms: int,
     ) -> str:
-        assert (max_digits, terminator, interdigit_ms) == (16, "#", 2000)
+        assert (max_digits, terminator, interdigit_ms) in [(16, "#", 2000), (1, "", 2000)]
         self.play(sounds, language)
         self.timers.append(first_digit_ms)
         entry = self._entries.pop(0)
@@ -48,12 +49,44 @@ class ScriptedCaller:
             raise HungUp
         return entry
 
+    async def record(
+        self, sounds: Sequence[Sound], language: str, *, max_seconds: float, silence_score: int, silence_seconds: float
+    ) -> Recorded | None:
+        assert (max_seconds, silence_score, silence_seconds) == (60.0, 200, 5.0)
+        self.play(sounds, language)
+        return None if self._silent else Recorded(8000, [0] * 8000)
+
     async def hang_up(self) -> None:
         self.heard.append("<hung up>")
 
     @property
     def left(self) -> list[str]:
         return self._entries
+
+
+class MemoryNames:
+    """Names kept in memory; `full` keeps none."""
+
+    def __init__(self, known: Sound | None = None, *, temporary: bool = True, full: bool = False) -> None:
+        self.kept: list[Sound] = []
+        self.count = 0
+        self._known = known
+        self._temporary = temporary
+        self._full = full
+
+    async def known(self, caller: CallerInfo) -> Sound | None:
+        return self._known
+
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+        if self._full:
+            raise NameNotKept("full")
+        assert recorded.seconds == 1.0
+        self.count += 1
+        self.kept.append(f"name-{self.count}")
+        return self.kept[-1], self._temporary
+
+    async def forget(self, caller: CallerInfo, sound: Sound) -> None:
+        self.kept.remove(sound)
 
 
 class MemoryDocuments:

@@ -340,11 +340,12 @@ def test_members_wait_isolated_with_music_until_the_first_moderator() -> None:
     first = drive.join()
     effects = drive.play_out()
     assert AddMember(first, muted=False, deaf=False, isolated=True) in effects
-    assert room_sounds(effects) == []
-    assert list(only(effects, StartLoop))
+    assert room_sounds(effects) == ["conf-wait_for_moderator"]
+    assert list(only(effects, StartLoop)), "music begins after the prompt"
     second = drive.join()
     effects = drive.play_out()
     assert room_sounds(effects) == ["enter"]
+    assert private_sounds(effects) == ["conf-wait_for_moderator"]
     assert list(only(effects, StartLoop)), "music comes back in a room that waits, at any count"
     moderator = drive.join(MODERATOR)
     effects = drive.play_out()

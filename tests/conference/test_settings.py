@@ -177,8 +177,8 @@ def test_language_comes_from_document_then_account_then_system() -> None:
     assert dialogue_settings({}, {}, Configuration(system_language="es-es")).language == "es-es"
 
 
-def test_keys_that_do_nothing_yet_are_named() -> None:
-    assert keys_without_effect({"play_name": True, "video": False, "name": "x"}) == ["play_name", "video"]
+def test_keys_that_change_nothing_are_named() -> None:
+    assert keys_without_effect({"play_name": True, "video": False, "name": "x"}) == ["video"]
     assert keys_without_effect({"play_name": False, "video": True}) == []
 
 

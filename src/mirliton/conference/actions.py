@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mirliton.conference.announcements import spoken
-from mirliton.conference.controls import Binding
+from mirliton.conference.announcements import spoken, spoken_others
 from mirliton.conference.defaults import ENERGY_STEP, ENERGY_TOP, LEVEL_TOP
+from mirliton.conference.digits import Binding
+from mirliton.conference.effects import Execute, ToggleRecording
+from mirliton.conference.variables import expand
 
 if TYPE_CHECKING:
     from mirliton.conference.member import Member
@@ -102,7 +104,38 @@ def _floor(room: "Room", member: "Member", _binding: Binding, now: float) -> Non
 
 
 def _event(room: "Room", member: "Member", binding: Binding, now: float) -> None:
-    room.publish("dtmf", member, now, digits=binding.digits, data=binding.data)
+    room.publish("dtmf", member, now, digits=binding.digits, data=expand(binding.data, member.info))
+
+
+def _transfer(room: "Room", member: "Member", binding: Binding, now: float) -> None:
+    """`data` is "extension [dialplan [context]]"; the one dialplan and context here are the account's callflows."""
+    extension, _, _ = expand(binding.data, member.info).strip().partition(" ")
+    room.transfer(member.member_id, extension, now)
+
+
+def _execute(room: "Room", member: "Member", binding: Binding, now: float) -> None:
+    application, _, arguments = expand(binding.data, member.info).strip().partition(" ")
+    if application:
+        room.emit(Execute(member.member_id, application, arguments))
+        room.publish("execute_app", member, now, application=application, data=arguments)
+
+
+def _mute_others(room: "Room", member: "Member", _binding: Binding, now: float) -> None:
+    """All other non-moderators, as the command on all participants does; when all of them are muted, unmute them."""
+    others = [each for each in room if each is not member and not each.moderator and not each.settings.ghost]
+    muted = any(not each.muted for each in others)
+    for each in others:
+        if each.muted != muted:
+            room.set_muted(each.member_id, muted, now)
+
+
+def _announce_count(room: "Room", member: "Member", _binding: Binding, _now: float) -> None:
+    others = [each for each in room if each is not member and not each.silent]
+    room.say_to(member.member_id, spoken_others(len(others)))
+
+
+def _record(room: "Room", _member: "Member", _binding: Binding, _now: float) -> None:
+    room.emit(ToggleRecording())
 
 
 def _music(room: "Room", _member: "Member", _binding: Binding, now: float) -> None:
@@ -131,6 +164,12 @@ _ACTIONS: dict[str, Action] = {
     "lock": _lock,
     "floor": _floor,
     "moh toggle": _music,
+    "transfer": _transfer,
+    "execute_application": _execute,
+    "mute others": _mute_others,
+    "announce count": _announce_count,
+    "record": _record,
 }
 
 ACTION_NAMES = frozenset(_ACTIONS)
+NEEDING_DATA = frozenset({"transfer", "execute_application"})

@@ -10,9 +10,13 @@ _NO_MUSIC = ("", "silence", "indicate_hold")
 
 def count_announcement(count: int, threshold: int) -> tuple[Sound, ...]:
     """What the joiner hears about the others when `count` members, the joiner included, reach the threshold."""
-    if threshold <= 1 or count < threshold:
-        return ()
-    others = count - 1
+    return spoken_others(count - 1) if threshold > 1 and count >= threshold else ()
+
+
+def spoken_others(others: int) -> tuple[Sound, ...]:
+    """How many other people are here."""
+    if others <= 0:
+        return ("conf-alone",)
     return ("conf-single",) if others == 1 else ("conf-there_are", *spoken(others), "conf-other_participants")
 
 

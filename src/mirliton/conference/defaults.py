@@ -11,6 +11,14 @@ INTERDIGIT_MS = 2000
 MAX_DIGITS = 16
 TERMINATOR = "#"
 ATTEMPTS = 3
+MODERATOR_GRACE_SECONDS = 30
+
+NAME_BEEP = "tone_stream://%(500,100,440)"
+NAME_SECONDS = 60.0
+NAME_SILENCE_SCORE = 200
+NAME_SILENCE_SECONDS = 5.0
+NAME_REVIEW_MS = 5000
+NAME_ROUNDS = 20
 
 ENTRY_TONE = "tone_stream://v=-7;>=2;+=.1;%(300,0,523,659);v=-7;>=3;+=.1;%(800,0,659,783)"
 EXIT_TONE = "tone_stream://v=-7;>=2;+=.1;%(300,0,523,440);v=-7;>=3;+=.1;%(800,0,349,440)"
@@ -39,6 +47,11 @@ DEFAULT_PROFILE: Document = MappingProxyType(
         "deaf-sound": "conf-deaf",
         "undeaf-sound": "conf-undeaf",
         "member-enter-sound": "conf-joining_conference",
+        "kicked-sound": "conf-kicked",
+        "wait-for-moderator-sound": "conf-wait_for_moderator",
+        "ended-sound": "conf-ended",
+        "is-recording-sound": "conf-recording_on",
+        "is-not-recording-sound": "conf-recording_off",
     }
 )
 
@@ -55,16 +68,25 @@ PAGE_PROFILE: Document = MappingProxyType(
     }
 )
 
+_DEFAULT_CONTROLS = [
+    {"digits": "*1", "action": "mute"},
+    {"digits": "*2", "action": "mute on"},
+    {"digits": "*3", "action": "mute off"},
+    {"digits": "*4", "action": "deaf"},
+    {"digits": "*5", "action": "deaf on"},
+    {"digits": "*6", "action": "deaf off"},
+    {"digits": "#", "action": "hangup"},
+]
+
 CONTROLS: Document = MappingProxyType(
     {
-        "default": [
-            {"digits": "*1", "action": "mute"},
-            {"digits": "*2", "action": "mute on"},
-            {"digits": "*3", "action": "mute off"},
-            {"digits": "*4", "action": "deaf"},
-            {"digits": "*5", "action": "deaf on"},
-            {"digits": "*6", "action": "deaf off"},
-            {"digits": "#", "action": "hangup"},
+        "default": _DEFAULT_CONTROLS,
+        "moderator": [
+            *_DEFAULT_CONTROLS,
+            {"digits": "*7", "action": "lock"},
+            {"digits": "*8", "action": "mute others"},
+            {"digits": "*9", "action": "announce count"},
+            {"digits": "*0", "action": "record"},
         ],
         "paging": [],
         "page": [],

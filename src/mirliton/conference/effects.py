@@ -9,12 +9,16 @@ from mirliton.conference.ports import Sound
 
 @dataclass(frozen=True, slots=True)
 class AddMember:
-    """Put a leg into the mix. `isolated`: neither heard nor hearing the others (waiting for a moderator)."""
+    """Put a leg into the mix. `isolated`: neither heard nor hearing the others (waiting for a moderator).
+
+    `voices_only`: hears the others but no sound of the room (another server's room, which has its own).
+    """
 
     member_id: int
     muted: bool
     deaf: bool
     isolated: bool
+    voices_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,50 @@ class StopLoop:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End a call that was in the room, with normal clearing."""
+    """End a call that was in the room, with normal clearing, once it has heard the sounds to their end."""
 
     member_id: int
+    sounds: tuple[Sound, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A call that was in the room goes on at an extension of its account."""
+
+    member_id: int
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run an application on a member's call, who stays in the room."""
+
+    member_id: int
+    application: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigit:
+    """Send a digit to the phone of a member."""
+
+    member_id: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Whether one member hears another; every pair does until told otherwise. Forgotten when either leaves."""
+
+    listener_id: int
+    speaker_id: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToggleRecording:
+    """Start or stop the recording of the room; `Room.set_recording` tells how it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +132,19 @@ class Destroy:
 
 
 Effect = (
-    AddMember | RemoveMember | SetMember | PlayToRoom | PlayToMember | StartLoop | StopLoop | HangUp | Publish | Destroy
+    AddMember
+    | RemoveMember
+    | SetMember
+    | PlayToRoom
+    | PlayToMember
+    | StartLoop
+    | StopLoop
+    | HangUp
+    | Transfer
+    | Execute
+    | SendDigit
+    | Hear
+    | ToggleRecording
+    | Publish
+    | Destroy
 )

@@ -2,11 +2,12 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mirliton.conference.defaults import ATTEMPTS, INTERDIGIT_MS, MAX_DIGITS, TERMINATOR
-from mirliton.conference.ports import Caller
+from mirliton.conference.names import announce, spoken_name
+from mirliton.conference.ports import Caller, Names, Sound
 from mirliton.conference.profile import Configuration
 from mirliton.conference.reading import Document, flag, section, text, texts
 from mirliton.conference.room import Refusal
@@ -62,12 +63,16 @@ class Admission:
     room: RoomSettings
     caller: CallerSettings
     conference: Conference
+    name: Sound | None = None
+    temporary_name: bool = False  # `Names.forget` it when the caller is gone
 
 
-async def enter(caller: Caller, action: Document, documents: Documents, rooms: RunningRooms) -> Admission | None:
+async def enter(
+    caller: Caller, action: Document, documents: Documents, rooms: RunningRooms, names: Names | None = None
+) -> Admission | None:
     """Lead a caller through the dialogue; None when they were turned away (and hung up). Raises `HungUp`.
 
-    `action` is the data of the callflow action.
+    `action` is the data of the callflow action. Without `names` nobody is announced by name.
     """
     await caller.answer()
     account_id = caller.info.account_id
@@ -93,7 +98,11 @@ async def enter(caller: Caller, action: Document, documents: Documents, rooms: R
         caller_settings(action, conference.document, configuration, role),
         conference,
     )
-    return admission if await _approach(caller, admission, dialogue, rooms) else None
+    if not await _fits(caller, admission, dialogue, rooms):
+        return None
+    if dialogue.play_name and names is not None:
+        admission = await _named(caller, admission, action, configuration, dialogue, names)
+    return await _last_steps(caller, admission, rooms, names)
 
 
 async def turn_away(caller: Caller, sound: str, language: str) -> None:
@@ -180,17 +189,53 @@ def _among(pin: str, pins: Sequence[str]) -> bool:
     return sum(hmac.compare_digest(typed, known.encode()) for known in pins) > 0
 
 
-async def _approach(caller: Caller, admission: Admission, dialogue: DialogueSettings, rooms: RunningRooms) -> bool:
-    """Full, locked, and the sound for the joiner alone: steps 12 and 15."""
-    settings, moderator = admission.room, admission.caller.moderator
+async def _fits(caller: Caller, admission: Admission, dialogue: DialogueSettings, rooms: RunningRooms) -> bool:
+    """Full by the caller's own settings: step 12. Who would open the room is never refused."""
+    running = rooms.find(admission.room.account_id, admission.room.conference_id)
+    limit = dialogue.max_participants
+    exempt = admission.caller.moderator and dialogue.moderators_enter_always
+    if running is None or not limit or running.count < limit or exempt:
+        return True
+    await turn_away(caller, dialogue.full_sound, dialogue.language)
+    return False
+
+
+async def _named(
+    caller: Caller,
+    admission: Admission,
+    action: Document,
+    configuration: Configuration,
+    dialogue: DialogueSettings,
+    names: Names,
+) -> Admission:
+    """The caller's name: step 13. Without one the usual tones stay."""
+    name = await spoken_name(caller, dialogue, names)
+    if name is None:
+        return admission
+    announced = announce(admission.caller, name.sound, action, admission.conference.document, configuration)
+    return replace(admission, caller=announced, name=name.sound, temporary_name=name.temporary)
+
+
+async def _last_steps(
+    caller: Caller, admission: Admission, rooms: RunningRooms, names: Names | None
+) -> Admission | None:
+    """To the door; a temporary name is forgotten when the caller gets no further."""
+    admitted = False
+    try:
+        admitted = await _approach(caller, admission, rooms)
+    finally:
+        if not admitted and admission.temporary_name and admission.name and names is not None:
+            await names.forget(caller.info, admission.name)
+    return admission if admitted else None
+
+
+async def _approach(caller: Caller, admission: Admission, rooms: RunningRooms) -> bool:
+    """Locked, full by the room's settings, and the sound for the joiner alone: step 15."""
+    settings = admission.room
     running = rooms.find(settings.account_id, settings.conference_id)
     if running is not None:
         settings = running.settings
-        limit = dialogue.max_participants
-        if limit and running.count >= limit and not moderator:
-            await turn_away(caller, dialogue.full_sound, dialogue.language)
-            return False
-        refusal = running.refusal(moderator=moderator, inbound=caller.info.inbound)
+        refusal = running.refusal(moderator=admission.caller.moderator, inbound=caller.info.inbound)
         if refusal is not None:
             await turn_away(caller, refusal.sound, settings.language)
             return False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mirliton.conference.room import Room
+    from mirliton.conference.core import RoomCore
 
 PUBLISHED = frozenset(
     {
@@ -20,6 +20,8 @@ PUBLISHED = frozenset(
         "unmute-member",
         "deaf-member",
         "undeaf-member",
+        "start-recording",
+        "stop-recording",
     }
 )
 """The events that are forwarded by default; an operator setting can name others."""
@@ -27,12 +29,19 @@ PUBLISHED = frozenset(
 OPTIONAL = frozenset(
     {
         "dtmf",
+        "dtmf-member",
         "energy-level",
+        "execute_app",
         "floor-change",
         "gain-level",
         "hold-member",
+        "hup-member",
+        "kick-member",
         "play-file",
+        "play-file-done",
         "play-file-member",
+        "play-file-member-done",
+        "transfer",
         "unhold-member",
         "volume-level",
     }
@@ -42,7 +51,7 @@ OPTIONAL = frozenset(
 
 def room_event(
     name: str,
-    room: "Room",
+    room: "RoomCore",
     sequence: int,
     now: float,
     participant: Mapping[str, Any] | None,
@@ -69,7 +78,7 @@ def room_event(
             "size": room.count,
             "moderators": room.moderators,
             "members": room.count - room.moderators,
-            "ghosts": 0,
+            "ghosts": room.ghosts,
             "profile_name": settings.profile_name,
             "unique_id": room.place.instance_id,
             "is_locked": room.locked,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirliton.conference.controls import DigitMatcher
+from mirliton.conference.digits import DigitMatcher
 from mirliton.conference.ports import CallerInfo
 from mirliton.conference.settings import CallerSettings
 
@@ -35,6 +35,11 @@ class Member:
         """Whether the member is a moderator."""
         return self.settings.moderator
 
+    @property
+    def silent(self) -> bool:
+        """Whether the room says nothing of this member and to this member by itself: a ghost, another server's room."""
+        return self.settings.ghost or self.settings.bridge
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -59,6 +64,7 @@ def participant(member: Member, place: Place, now: float, *, floor: bool, curren
         "mute_detect": False,
         "energy_level": member.energy_level,
         "current_energy": current_energy,
+        **({"bridge": True} if member.settings.bridge else {}),
     }
     return {
         "participant_id": member.member_id,
@@ -72,7 +78,7 @@ def participant(member: Member, place: Place, now: float, *, floor: bool, curren
         "caller_id_number": member.info.caller_id_number,
         "custom_channel_vars": _channel_vars(member.info),
         "custom_application_vars": dict(member.info.custom_application_vars),
-        "conference_channel_vars": {**flags, "member_id": member.member_id, "member_ghost": False},
+        "conference_channel_vars": {**flags, "member_id": member.member_id, "member_ghost": member.settings.ghost},
         **flags,
     }
 

@@ -2,125 +2,73 @@
 
 One writer: every method takes `now` (seconds, on any steady clock), never raises for orders that make no sense any
 more (a member who has left), and appends `Effect`s to an outbox, which the shell takes with `drain`.
+
+Its layers: `core` (members and outbox), `playing` (sounds), `orders` (one member's state), and here coming and going.
 """
 
-from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from mirliton.conference import actions
-from mirliton.conference.announcements import HoldMusic, count_announcement
-from mirliton.conference.controls import Binding, DigitMatcher
+from mirliton.conference.announcements import count_announcement
+from mirliton.conference.digits import Binding, DigitMatcher
 from mirliton.conference.effects import (
     AddMember,
     Destroy,
     Effect,
     HangUp,
-    PlayToMember,
-    PlayToRoom,
-    Publish,
     RemoveMember,
-    SetMember,
-    StartLoop,
-    StopLoop,
+    SendDigit,
+    Transfer,
 )
-from mirliton.conference.events import PUBLISHED, room_event
-from mirliton.conference.member import Member, Place, participant
+from mirliton.conference.member import Member
+from mirliton.conference.orders import MemberOrders
 from mirliton.conference.ports import CallerInfo, Sound
-from mirliton.conference.settings import CallerSettings, RoomSettings
+from mirliton.conference.settings import CallerSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a caller cannot come in, and the sound that says so ("" = none)."""
 
-    reason: str  # "locked", "full" or "ended"
+    reason: str  # "locked", "full", "ended" or "no_room_runs"
     sound: Sound
 
 
-class Room:
+class Room(MemberOrders):
     """The members of one conference, and everything that is decided about them."""
-
-    def __init__(
-        self,
-        settings: RoomSettings,
-        *,
-        instance_id: str,
-        next_member_id: Callable[[], int],
-        now: float,
-        node: str = "",
-        unix_offset: float = 0.0,
-        hard_limit: int = 4000,
-        published: Collection[str] = PUBLISHED,
-    ) -> None:
-        """`hard_limit` is the operator's bound on members, from which moderators are not exempt.
-
-        `published`: the kinds of events that are told of; only these are numbered.
-        """
-        self.settings = settings
-        self.place = Place(settings.name, instance_id, node, unix_offset)
-        self.started_at = now
-        self.locked = False
-        self.waiting = settings.wait_for_moderator
-        self.floor: int | None = None
-        self.ended = False
-        self._next_member_id = next_member_id
-        self._hard_limit = hard_limit
-        self._published = frozenset(published)
-        self._members: dict[int, Member] = {}
-        self._moderators = 0
-        self._typing: set[int] = set()  # members whose digit matcher waits
-        self._music = HoldMusic(settings.moh_sound)
-        self._outbox: list[Effect] = []
-        self._sequence = 0
-        self.publish("conference-create", None, now)
-
-    # What can be seen
-
-    def __iter__(self) -> Iterator[Member]:
-        """The members in the order of joining."""
-        return iter(self._members.values())
-
-    @property
-    def count(self) -> int:
-        """How many members are in the room."""
-        return len(self._members)
-
-    @property
-    def moderators(self) -> int:
-        """How many of them are moderators."""
-        return self._moderators
-
-    def member(self, member_id: int) -> Member | None:
-        """A member who is in the room."""
-        return self._members.get(member_id)
-
-    def participant(self, member: Member, now: float, current_energy: int = 0) -> dict[str, Any]:
-        """The participant object of semantics 6.5."""
-        return participant(member, self.place, now, floor=self.floor == member.member_id, current_energy=current_energy)
-
-    def drain(self) -> list[Effect]:
-        """Take the effects that are waiting, oldest first."""
-        taken, self._outbox = self._outbox, []
-        return taken
 
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None while only callers can change anything."""
-        moments = [member.matcher.deadline for key in self._typing if (member := self._members.get(key))]
+        moments = [member.matcher.deadline for key in self._typing if (member := self._roster.get(key))]
         moments.append(self._music.due(self._wants_music()))
+        moments.append(self._moderation.deadline)
         return min((moment for moment in moments if moment is not None), default=None)
 
-    # Coming and going
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        for member_id in list(self._typing):
+            member = self._roster.get(member_id)
+            if member is not None and (binding := member.matcher.expire(now)):
+                self._run(member, [binding], now)
+            if member is None or member.matcher.deadline is None:
+                self._typing.discard(member_id)
+        if self._moderation.overdue(now):
+            self._without_moderator(now)
+        self._settle_music(now)
+
+    # Coming
 
     def refusal(self, *, moderator: bool, inbound: bool = True) -> Refusal | None:
-        """Lock, then full (semantics 3.8). Moderators may enter a full or locked room; called legs a locked one."""
+        """Lock, then full (semantics 3.8). Moderators may enter a full or locked room, unless the operator says
+        otherwise; called legs a locked one. Ghosts are not counted, and refused like everybody."""
         if self.ended:
             return Refusal("ended", "")
-        if self.locked and inbound and not moderator:
+        exempt = moderator and self.settings.moderators_enter_always
+        if self.locked and inbound and not exempt:
             return Refusal("locked", self.settings.locked_sound)
         limit = self.settings.max_members
-        if self.count >= self._hard_limit or (limit and self.count >= limit and not moderator):
+        if len(self._roster) >= self._hard_limit or (limit and self.count >= limit and not exempt):
             return Refusal("full", self.settings.max_members_sound)
         return None
 
@@ -130,136 +78,171 @@ class Room:
         if refusal is not None:
             return refusal
         member = self._new_member(info, caller, now)
-        self._members[member.member_id] = member
-        self._moderators += caller.moderator
-        if caller.moderator and self.waiting:
-            self._stop_waiting()
-        self._outbox.append(AddMember(member.member_id, member.muted, member.deaf, member.isolated))
-        self._greet(member, now)
+        self._roster.add(member)
+        if caller.moderator and self._moderation.moderator_came():
+            self._stop_waiting(now)
+        self.emit(AddMember(member.member_id, member.muted, member.deaf, member.isolated, caller.bridge))
+        self._greet(member)
         self.publish("add-member", member, now)
-        if self.floor is None:
+        if self.floor is None and not caller.ghost:
             self.give_floor(member.member_id, now)
         self.tick(now)
         return member
 
+    def _new_member(self, info: CallerInfo, caller: CallerSettings, now: float) -> Member:
+        group = self.settings.moderator_controls if caller.moderator else self.settings.member_controls
+        controls = () if caller.distribute_dtmf or caller.bridge else group.bindings
+        return Member(
+            member_id=self._next_member_id(),
+            info=info,
+            settings=caller,
+            matcher=DigitMatcher(controls),
+            joined_at=now,
+            energy_level=self.settings.energy_level,
+            muted=caller.muted,
+            deaf=caller.deaf,
+            isolated=self.waiting and not caller.moderator,
+        )
+
+    def _greet(self, member: Member) -> None:
+        if member.silent:
+            return
+        if self.count > 1:
+            self._interrupt(self._enter_sound(member))
+        announcement = count_announcement(self._roster.callers, self.settings.announce_count)
+        if announcement:
+            self.say_to(member.member_id, announcement)
+        else:
+            self._announce_alone()
+        if member.isolated:
+            self._ask_for_patience(member)
+        if self.recording:
+            self._play_to(member.member_id, self.settings.is_recording_sound)
+
+    def _ask_for_patience(self, member: Member) -> None:
+        """The only one hears it in the room's queue, so that the music begins after it."""
+        if self.count == 1:
+            self._interrupt(self.settings.wait_for_moderator_sound)
+        else:
+            self._play_to(member.member_id, self.settings.wait_for_moderator_sound)
+
+    # Going
+
     def leave(self, member_id: int, now: float) -> None:
         """The caller has hung up."""
-        if member := self._members.get(member_id):
-            self._depart(member, now, RemoveMember(member_id))
+        if member := self._roster.get(member_id):
+            self._depart(member, now)
 
     def remove(self, member_id: int, now: float) -> None:
-        """Out of the room and hung up: the `hangup` control, or a kick."""
-        if member := self._members.get(member_id):
-            self._depart(member, now, RemoveMember(member_id), HangUp(member_id))
+        """Out of the room and hung up without a word: the `hangup` control."""
+        if member := self._roster.get(member_id):
+            self._depart(member, now, HangUp(member_id))
 
-    def _depart(self, member: Member, now: float, *effects: Effect) -> None:
-        member_id = member.member_id
-        self._stop_talking(member, now)
-        del self._members[member_id]
-        self._moderators -= member.moderator
-        self._typing.discard(member_id)
-        self._outbox.extend(effects)
-        if self.floor == member_id:
-            self.give_floor(None, now)
-        if self._members:
-            self._play(self._exit_sound(member))
-            self._announce_alone()
-        self.publish("del-member", member, now)
-        if self._members:
-            self.tick(now)
-        else:
-            self._destroy(now)
+    def kick(self, member_id: int, now: float, *, quiet: bool = False) -> None:
+        """Out of the room; the caller hears the kicked sound (not when `quiet`) and is hung up (semantics 3.8)."""
+        member = self._roster.get(member_id)
+        if member is None:
+            return
+        self.publish("hup-member" if quiet else "kick-member", member, now)
+        self._depart(member, now, self._farewell(member, "" if quiet else self.settings.kicked_sound))
 
-    def end(self, now: float) -> None:
-        """Everybody out; nobody hears anything (semantics 3.6)."""
+    def transfer(self, member_id: int, extension: str, now: float) -> None:
+        """Out of the room, and on at an extension of the account."""
+        if extension and (member := self._roster.get(member_id)):
+            self.publish("transfer", member, now, extension=extension)
+            self._depart(member, now, Transfer(member_id, extension))
+
+    def end(self, now: float, sound: Sound = "") -> None:
+        """Everybody out. The room hears nothing (semantics 3.6); each caller hears the sound and is hung up."""
         if self.ended:
             return
         self.ended = True
-        if not self._members:
+        if not self._roster:
             self._destroy(now)
-        for member_id in list(self._members):
-            self.remove(member_id, now)
+        for member in list(self._roster):
+            self._depart(member, now, self._farewell(member, sound))
+
+    def _farewell(self, member: Member, sound: Sound) -> HangUp:
+        heard = (sound,) if sound and not member.settings.bridge else ()
+        return HangUp(member.member_id, heard, self.settings.language)
+
+    def _depart(self, member: Member, now: float, *then: Effect) -> None:
+        member_id = member.member_id
+        self._stop_talking(member, now)
+        self._roster.discard(member)
+        self.relations.forget(member_id)
+        self._typing.discard(member_id)
+        self.emit(RemoveMember(member_id), *then)
+        if self.floor == member_id:
+            self.give_floor(None, now)
+        if member.moderator and self._roster.leaders == 0 and not self.ended:
+            self._moderation.last_moderator_left(now)
+        if self._roster:
+            self._play(self._exit_sound(member))
+            if not member.settings.ghost:
+                self._announce_alone()
+        self.publish("del-member", member, now)
+        if not self._roster:
+            self._destroy(now)
+        elif not self.ended:
+            self.tick(now)
+
+    def _destroy(self, now: float) -> None:
+        self.ended = True
+        self._moderation.deadline = None
+        self._stop_music()
+        if self.recording:
+            self.recording = False
+            self.publish("stop-recording", None, now)
+        self.publish("conference-destroy", None, now)
+        self.emit(Destroy())
+
+    # With and without a moderator
+
+    def _stop_waiting(self, now: float) -> None:
+        self._stop_music()
+        for member in self:
+            if member.isolated:
+                self._isolate(member, False, now)
+
+    def _without_moderator(self, now: float) -> None:
+        """The grace time is over: the room waits again, or ends."""
+        if self.settings.without_moderator == "end":
+            self.end(now, self.settings.ended_sound)
+            return
+        self._moderation.waiting = True
+        for member in self:
+            if not member.moderator:
+                self._isolate(member, True, now)
+        self._interrupt(self.settings.wait_for_moderator_sound)
 
     # What members and operators do
 
     def digit(self, member_id: int, digit: str, now: float) -> None:
         """A key was pressed by a member."""
-        member = self._members.get(member_id)
+        member = self._roster.get(member_id)
         if member is None:
+            return
+        if member.settings.distribute_dtmf:
+            self._distribute(member, digit, now)
             return
         self._run(member, member.matcher.press(digit, now), now)
         if member.matcher.deadline is None:
             self._typing.discard(member_id)
-        elif member_id in self._members:
+        elif self._roster.get(member_id):
             self._typing.add(member_id)
 
-    def sound_from(self, member_id: int, on: bool, now: float) -> None:
-        """The engine's gate opened or closed. While muted that is nobody's business (semantics 3.2)."""
-        member = self._members.get(member_id)
-        if member is None:
-            return
-        member.makes_sound = on
-        if on:
-            self._start_talking(member, now)
-        else:
-            self._stop_talking(member, now)
+    def _distribute(self, member: Member, digit: str, now: float) -> None:
+        """To all others' phones, but not to other servers' rooms: they might send it back."""
+        self.emit(
+            *(SendDigit(other.member_id, digit) for other in self if other is not member and not other.settings.bridge)
+        )
+        self.publish("dtmf-member", member, now, digits=digit)
 
-    def set_muted(self, member_id: int, muted: bool, now: float, *, quiet: bool = False) -> None:
-        """Mute or unmute. Repeating repeats sound and event, as the command does (semantics 3.7)."""
-        member = self._members.get(member_id)
-        if member is None:
-            return
-        if muted:
-            self._stop_talking(member, now)
-        member.muted = muted
-        self._outbox.append(SetMember(member_id, muted=muted))
-        if not quiet:
-            self._play_to(member_id, self.settings.muted_sound if muted else self.settings.unmuted_sound)
-        self.publish("mute-member" if muted else "unmute-member", member, now)
-        if not muted and member.makes_sound:
-            self._start_talking(member, now)
-
-    def set_deaf(self, member_id: int, deaf: bool, now: float, *, quiet: bool = False) -> None:
-        """Take or give back the hearing."""
-        member = self._members.get(member_id)
-        if member is None:
-            return
-        member.deaf = deaf
-        self._outbox.append(SetMember(member_id, deaf=deaf))
-        if not quiet:
-            self._play_to(member_id, self.settings.deaf_sound if deaf else self.settings.undeaf_sound)
-        self.publish("deaf-member" if deaf else "undeaf-member", member, now)
-
-    def set_held(self, member_id: int, held: bool, now: float) -> None:
-        """The phone put the call on hold, or took it back; while held, mute controls do nothing (semantics 3.7)."""
-        member = self._members.get(member_id)
-        if member is None or member.held == held:
-            return
-        if held:
-            self._stop_talking(member, now)
-        member.held = held
-        self.publish("hold-member" if held else "unhold-member", member, now)
-
-    def set_energy(self, member_id: int, level: int, now: float) -> None:
-        """A gate level of a member's own, 0..1800."""
-        if member := self._members.get(member_id):
-            member.energy_level = level
-            self._outbox.append(SetMember(member_id, energy_level=level))
-            self.publish("energy-level", member, now, level=level)
-
-    def set_output_level(self, member_id: int, level: int, now: float) -> None:
-        """How loud the room is for a member, -4..4."""
-        if member := self._members.get(member_id):
-            member.output_level = level
-            self._outbox.append(SetMember(member_id, output_level=level))
-            self.publish("volume-level", member, now, level=level)
-
-    def set_input_level(self, member_id: int, level: int, now: float) -> None:
-        """How loud a member is for the room, -4..4."""
-        if member := self._members.get(member_id):
-            member.input_level = level
-            self._outbox.append(SetMember(member_id, input_level=level))
-            self.publish("gain-level", member, now, level=level)
+    def _run(self, member: Member, bindings: list[Binding], now: float) -> None:
+        for binding in bindings:
+            if self._roster.get(member.member_id):
+                actions.run(self, member, binding, now)
 
     def set_locked(self, locked: bool, now: float) -> None:
         """Let nobody in any more, or again."""
@@ -269,160 +252,10 @@ class Room:
         self._play(self.settings.is_locked_sound if locked else self.settings.is_unlocked_sound)
         self.publish("lock" if locked else "unlock", None, now)
 
-    def give_floor(self, member_id: int | None, now: float) -> None:
-        """The floor changes hands; None leaves it free (semantics 3.10)."""
-        old, self.floor = self.floor, member_id
-        if old != member_id:
-            self.publish("floor-change", None, now, old_id=old, new_id=member_id)
-
-    def toggle_music(self, now: float) -> None:
-        """Hold music off, or on again."""
-        self._music.off = not self._music.off
-        if self._music.off:
-            self._stop_music()
-        self.tick(now)
-
-    def play(self, sound: Sound, now: float) -> None:
-        """A sound for everybody."""
-        if not self.ended:
-            self._play(sound)
-            self.publish("play-file", None, now, file=sound)
-
-    def play_to(self, member_id: int, sound: Sound, now: float) -> None:
-        """A sound for one member."""
-        if member := self._members.get(member_id):
-            self._play_to(member_id, sound)
-            self.publish("play-file-member", member, now, file=sound)
-
-    def say_to(self, member_id: int, sounds: tuple[Sound, ...]) -> None:
-        """Prompts for one member, in the room's language."""
-        if sounds and member_id in self._members:
-            self._outbox.append(PlayToMember(member_id, sounds, self.settings.language))
-
-    # What the shell reports
-
-    def queued_seconds(self, now: float) -> float:
-        """How long the room's queue still plays."""
-        return max(self._music.quiet_at - now, 0.0)
-
-    def sound_queued(self, seconds: float, now: float) -> None:
-        """The answer to `PlayToRoom`: the sound's length, 0 when it could not be found."""
-        self._music.queued(seconds, now)
-        self.tick(now)
-
-    def music_failed(self, now: float) -> None:
-        """The answer to `StartLoop` when there is no such sound; tried again later."""
-        self._music.failed(now)
-
-    def tick(self, now: float) -> None:
-        """Do what is due."""
-        for member_id in list(self._typing):
-            member = self._members.get(member_id)
-            if member is not None and (binding := member.matcher.expire(now)):
-                self._run(member, [binding], now)
-            if member is None or member.matcher.deadline is None:
-                self._typing.discard(member_id)
-        due = self._music.due(self._wants_music())
-        if due is not None and due <= now:
-            self._music.playing = True
-            self._outbox.append(StartLoop(self._music.sound, self.settings.language))
-
-    # Inside
-
-    def publish(self, name: str, member: Member | None, now: float, **details: Any) -> None:
-        """Put an event into the outbox, with counts that are true at this moment."""
-        if name not in self._published:
+    def set_recording(self, on: bool, now: float) -> None:
+        """A recording of the room has begun or ended; everybody is told."""
+        if self.ended or on == self.recording:
             return
-        self._sequence += 1
-        described = self.participant(member, now) if member else None
-        self._outbox.append(Publish(room_event(name, self, self._sequence, now, described, details)))
-
-    def _new_member(self, info: CallerInfo, caller: CallerSettings, now: float) -> Member:
-        group = self.settings.moderator_controls if caller.moderator else self.settings.member_controls
-        return Member(
-            member_id=self._next_member_id(),
-            info=info,
-            settings=caller,
-            matcher=DigitMatcher(group.bindings),
-            joined_at=now,
-            energy_level=self.settings.energy_level,
-            muted=caller.muted,
-            deaf=caller.deaf,
-            isolated=self.waiting and not caller.moderator,
-        )
-
-    def _greet(self, member: Member, now: float) -> None:
-        if self.count > 1:
-            self._stop_music()
-            self._play(self._enter_sound(member))
-        announcement = count_announcement(self.count, self.settings.announce_count)
-        if announcement:
-            self.say_to(member.member_id, announcement)
-        else:
-            self._announce_alone()
-
-    def _announce_alone(self) -> None:
-        if self.count == 1 and not self.waiting:
-            self._stop_music()
-            self._play(self.settings.alone_sound)
-
-    def _stop_waiting(self) -> None:
-        """The first moderator is here; waiting never comes back (semantics 3.9)."""
-        self.waiting = False
-        self._stop_music()
-        for member in self:
-            if member.isolated:
-                member.isolated = False
-                self._outbox.append(SetMember(member.member_id, isolated=False))
-
-    def _enter_sound(self, member: Member) -> Sound:
-        if member.settings.enter_sound is not None:
-            return member.settings.enter_sound
-        return self.settings.moderator_enter_sound if member.moderator else self.settings.enter_sound
-
-    def _exit_sound(self, member: Member) -> Sound:
-        if member.settings.exit_sound is not None:
-            return member.settings.exit_sound
-        return self.settings.moderator_exit_sound if member.moderator else self.settings.exit_sound
-
-    def _play(self, sound: Sound) -> None:
-        if sound and not self.ended:
-            self._music.pending += 1
-            self._outbox.append(PlayToRoom(sound, self.settings.language))
-
-    def _play_to(self, member_id: int, sound: Sound) -> None:
-        if sound:
-            self.say_to(member_id, (sound,))
-
-    def _wants_music(self) -> bool:
-        return not self.ended and (self.count == 1 or (self.waiting and self.count > 0))
-
-    def _stop_music(self) -> None:
-        if self._music.playing:
-            self._music.playing = False
-            self._outbox.append(StopLoop())
-
-    def _run(self, member: Member, bindings: list[Binding], now: float) -> None:
-        for binding in bindings:
-            if member.member_id in self._members:
-                actions.run(self, member, binding, now)
-
-    def _start_talking(self, member: Member, now: float) -> None:
-        if member.talking or member.muted or member.held:
-            return
-        member.talking, member.talking_since = True, now
-        holder = self._members.get(self.floor) if self.floor is not None else None
-        if holder is None or not holder.talking:
-            self.give_floor(member.member_id, now)
-        self.publish("start-talking", member, now)
-
-    def _stop_talking(self, member: Member, now: float) -> None:
-        if member.talking:
-            member.talking = False
-            self.publish("stop-talking", member, now, talking_seconds=round(now - member.talking_since, 3))
-
-    def _destroy(self, now: float) -> None:
-        self.ended = True
-        self._stop_music()
-        self.publish("conference-destroy", None, now)
-        self._outbox.append(Destroy())
+        self.recording = on
+        self._play(self.settings.is_recording_sound if on else self.settings.is_not_recording_sound)
+        self.publish("start-recording" if on else "stop-recording", None, now)

@@ -4,20 +4,19 @@ The shape of a room comes from its first caller's settings; the dialogue, role a
 the caller's own (semantics 1.7). `sources` says, for each setting, where its value was found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mirliton.conference import defaults
-from mirliton.conference.actions import ACTION_NAMES
+from mirliton.conference import defaults, rules
+from mirliton.conference.actions import ACTION_NAMES, NEEDING_DATA
 from mirliton.conference.controls import NO_CONTROLS, ControlGroup, control_group
 from mirliton.conference.ports import Sound
-from mirliton.conference.profile import BUILT_IN, Configuration, Profile, merge_profile
+from mirliton.conference.profile import Configuration, Profile, merge_profile
 from mirliton.conference.reading import Document, flag, section, text, texts, value, whole
 from mirliton.conference.tones import ENTRY, EXIT, Way, tone
 
 MAX_SOUND_CHARACTERS = 4096
-MAX_TIMEOUT_MS = 600_000
 
 
 class Role(StrEnum):
@@ -58,6 +57,10 @@ class RoomSettings:
     announce_count: int = 0
     max_members: int = 0
     wait_for_moderator: bool = False
+    require_moderator: bool = False
+    moderator_grace_seconds: int = defaults.MODERATOR_GRACE_SECONDS
+    without_moderator: str = "wait"  # or "end"
+    moderators_enter_always: bool = True
     enter_sound: Sound = ""
     exit_sound: Sound = ""
     moderator_enter_sound: Sound = ""
@@ -73,6 +76,11 @@ class RoomSettings:
     max_members_sound: Sound = ""
     is_locked_sound: Sound = ""
     is_unlocked_sound: Sound = ""
+    is_recording_sound: Sound = ""
+    is_not_recording_sound: Sound = ""
+    kicked_sound: Sound = ""
+    wait_for_moderator_sound: Sound = ""
+    ended_sound: Sound = ""
     member_controls: ControlGroup = NO_CONTROLS
     moderator_controls: ControlGroup = NO_CONTROLS
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -90,6 +98,9 @@ class DialogueSettings:
     pin_timeout_ms: int
     max_participants: int
     full_sound: Sound
+    play_name: bool = False
+    review_name: bool = False
+    moderators_enter_always: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ class CallerSettings:
 
 def language_of(document: Document, configuration: Configuration) -> str:
     """Document, then account, then system."""
-    return (text(document, "language") or configuration.account_language or configuration.system_language).lower()
+    return rules.language(document, configuration).value
 
 
 def room_settings(conference: Conference, configuration: Configuration) -> RoomSettings:
@@ -125,7 +136,8 @@ def room_settings(conference: Conference, configuration: Configuration) -> RoomS
     language = language_of(document, configuration)
     profile = merge_profile(document, configuration, language)
     sources = dict(profile.sources)
-    limit, sources["max-members"] = _limit(document, profile)
+    limit = rules.member_limit(document, profile)
+    sources["max-members"] = limit.source
     tones = {
         (way.profile_key, moderator): _room_tone(way, document, profile, configuration, sources, moderator=moderator)
         for way in (ENTRY, EXIT)
@@ -133,7 +145,7 @@ def room_settings(conference: Conference, configuration: Configuration) -> RoomS
     }
     full_sound = text(document, "max_members_media")
     if full_sound:
-        sources["max-members-sound"] = "max_members_media"
+        sources["max-members-sound"] = "document max_members_media"
     return RoomSettings(
         account_id=conference.account_id,
         conference_id=conference.conference_id,
@@ -145,8 +157,12 @@ def room_settings(conference: Conference, configuration: Configuration) -> RoomS
         energy_level=_between(whole(profile.values, "energy-level"), 0, defaults.ENERGY_TOP),
         comfort_noise=_noise(profile),
         announce_count=max(whole(profile.values, "announce-count") or 0, 0),
-        max_members=limit,
+        max_members=limit.value,
         wait_for_moderator=flag(document, "wait_for_moderator") or False,
+        require_moderator=flag(document, "require_moderator") or False,
+        moderator_grace_seconds=rules.moderator_grace(document, configuration).value,
+        without_moderator=rules.without_moderator(document, configuration).value,
+        moderators_enter_always=rules.moderators_enter_always(configuration).value,
         enter_sound=tones["enter-sound", False],
         exit_sound=tones["exit-sound", False],
         moderator_enter_sound=tones["enter-sound", True],
@@ -162,28 +178,31 @@ def room_settings(conference: Conference, configuration: Configuration) -> RoomS
         max_members_sound=full_sound or _sound(profile, "max-members-sound"),
         is_locked_sound=_sound(profile, "is-locked-sound"),
         is_unlocked_sound=_sound(profile, "is-unlocked-sound"),
-        member_controls=control_group(document, profile, configuration, ACTION_NAMES, moderator=False),
-        moderator_controls=control_group(document, profile, configuration, ACTION_NAMES, moderator=True),
+        is_recording_sound=_sound(profile, "is-recording-sound"),
+        is_not_recording_sound=_sound(profile, "is-not-recording-sound"),
+        kicked_sound=_sound(profile, "kicked-sound"),
+        wait_for_moderator_sound=_sound(profile, "wait-for-moderator-sound"),
+        ended_sound=_sound(profile, "ended-sound"),
+        member_controls=control_group(document, profile, configuration, ACTION_NAMES, NEEDING_DATA, moderator=False),
+        moderator_controls=control_group(document, profile, configuration, ACTION_NAMES, NEEDING_DATA, moderator=True),
         sources=sources,
     )
 
 
 def dialogue_settings(action: Document, document: Document, configuration: Configuration) -> DialogueSettings:
     """The dialogue for a callflow action's data and a conference document ({} while it is unknown)."""
-    wanted = _first(flag(action, "welcome_prompt.play"), flag(document, "play_welcome"), True)
     return DialogueSettings(
         language=language_of(document, configuration),
-        welcome=(text(action, "welcome_prompt.media_id") or "conf-welcome") if wanted else "",
+        welcome=rules.welcome(action, document).value,
         member_pins=texts(document, "member.pins"),
         moderator_pins=texts(document, "moderator.pins"),
-        number_timeout_ms=_milliseconds(
-            "number_timeout", (configuration.account, configuration.system), defaults.NUMBER_TIMEOUT_MS
-        ),
-        pin_timeout_ms=_milliseconds(
-            "pin_timeout", (document, configuration.account, configuration.system), defaults.PIN_TIMEOUT_MS
-        ),
+        number_timeout_ms=rules.number_timeout(configuration).value,
+        pin_timeout_ms=rules.pin_timeout(document, configuration).value,
         max_participants=max(whole(document, "max_participants") or 0, 0),
-        full_sound=text(document, "max_members_media") or "conf-max_participants",
+        full_sound=rules.full_sound(document).value,
+        play_name=rules.play_name(document, configuration).value,
+        review_name=rules.review_name(configuration).value,
+        moderators_enter_always=rules.moderators_enter_always(configuration).value,
     )
 
 
@@ -210,14 +229,9 @@ def caller_settings(action: Document, document: Document, configuration: Configu
 
 
 def keys_without_effect(document: Document) -> list[str]:
-    """The keys of a document that are accepted, stored, and do nothing yet: an operator shall know."""
+    """The keys of a document that are accepted, stored, and change nothing: an operator shall know."""
     asked = {
-        "play_name": flag(document, "play_name"),
-        "require_moderator": flag(document, "require_moderator"),
         "video": flag(document, "video") is False,
-        "allow_shareable_link": flag(document, "allow_shareable_link"),
-        "bridge_username": text(document, "bridge_username"),
-        "bridge_password": text(document, "bridge_password"),
         "profile.channels": value(section(document, "profile"), "channels") not in (None, 1),
     }
     return [key for key, wanted in asked.items() if wanted]
@@ -235,15 +249,6 @@ def _room_tone(
     sound, source = tone(way, (document.get(way.key),), profile, configuration, moderator=moderator)
     sources[f"moderator-{way.profile_key}" if moderator else way.profile_key] = source
     return sound
-
-
-def _limit(document: Document, profile: Profile) -> tuple[int, str]:
-    """`max_participants` above 1 replaces the profile's `max-members`; below 2 the media side has no limit."""
-    asked = whole(document, "max_participants") or 0
-    if asked > 1:
-        return asked, "max_participants"
-    of_profile = whole(profile.values, "max-members") or 0
-    return (of_profile if of_profile > 1 else 0), profile.sources.get("max-members", BUILT_IN)
 
 
 def _rate(profile: Profile) -> int:
@@ -272,13 +277,3 @@ def _sound(profile: Profile, key: str) -> Sound:
 
 def _between(number: int | None, low: int, high: int) -> int:
     return min(max(number or 0, low), high)
-
-
-def _milliseconds(key: str, stores: Sequence[Document], otherwise: int) -> int:
-    """The first that is set and more than nothing, at most ten minutes: a forgotten phone must not stay for ever."""
-    asked = (whole(store, key) for store in stores)
-    return min(next((found for found in asked if found is not None and found > 0), otherwise), MAX_TIMEOUT_MS)
-
-
-def _first(*choices: bool | None) -> bool:
-    return next((choice for choice in choices if choice is not None), False)
