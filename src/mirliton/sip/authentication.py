@@ -47,7 +47,7 @@ class Gatekeeper:
         self._trusted = trusted
         self._challenger = Challenger(nonce_lifetime, algorithms=algorithms)
         self._admits = admits
-        self._attempts = attempts or Attempts(30)
+        self._attempts = Attempts(30) if attempts is None else attempts
 
     def trusts(self, host: str) -> bool:
         """Whether calls from this address need no password."""
