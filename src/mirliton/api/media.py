@@ -15,14 +15,18 @@ from mirliton.api.recording import BadRecording, Recording, examine
 from mirliton.api.resource import Body, Resource
 from mirliton.store import Document
 
-COLUMNS = ("name", "owner_id", "language", "media_source", "prompt_id", "content_type", "content_length", "duration")
+COLUMNS = (
+    "name", "owner_id", "language", "media_source", "source_type", "source_id", "start", "prompt_id", "content_type",
+    "content_length", "duration",
+)  # fmt: skip
 UPLOAD_SECONDS = 600.0
 _FILE_KEYS = ("content_type", "content_length", "duration", "rate", "channels")
 
 
 async def keep_file_keys(_call: Call, body: Body, private: Body, _old: Document | None) -> tuple[Body, Body]:
-    """What the uploaded file says of itself is nobody else's to say."""
-    return {key: value for key, value in body.items() if key not in _FILE_KEYS} | private.get("file", {}), private
+    """What the file says of itself is nobody else's to say, nor is where a recording of the server comes from."""
+    given = {key: value for key, value in body.items() if key not in _FILE_KEYS}
+    return given | private.get("origin", {}) | private.get("file", {}), private
 
 
 async def remove_file(call: Call, document: Document) -> None:
