@@ -103,6 +103,8 @@ class Webhooks:
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
         await _ended(tasks)
+        self._tasks.clear()
+        self._workers.clear()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._http.aclose()
