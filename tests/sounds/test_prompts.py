@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mirliton.sounds.prompts import FOLDER, HOLD_MUSIC, shipped_prompts
+from mirliton.sounds.prompts import FOLDER, HOLD_MUSIC, prompt_texts, shipped_prompts
 
 TEXTS = json.loads((FOLDER / "en-us" / "prompts.json").read_text())
 SPOKEN = """
@@ -15,11 +15,24 @@ SPOKEN = """
     alone muted unmuted deaf undeaf announce_your_name your_announcement review has_joined has_left single there_are
     other_participants locked is_locked is_unlocked kicked wait_for_moderator ended recording_on recording_off
 """
+NAMED_IN_ORDER = list(TEXTS)
 NAMED_BY_SEMANTICS = [*"0123456789", "minus", *(f"conf-{name}" for name in SPOKEN.split())]
 
 
 def test_every_prompt_of_semantics_5_4_has_a_text_and_a_file() -> None:
     assert sorted(shipped_prompts()["en-us"]) == sorted(TEXTS) == sorted(NAMED_BY_SEMANTICS)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "it", "nl", "pt", "pt-br"])
+def test_every_prompt_has_its_own_text_in_each_language(language: str) -> None:
+    texts = prompt_texts()[language]
+    assert list(texts) == NAMED_IN_ORDER
+    assert all(text.strip() == text and text for text in texts.values())
+    assert all(texts[key] != TEXTS[key] for key in TEXTS if key.startswith("conf-"))
+    assert not any(character.isdigit() or character in "*#" for text in texts.values() for character in text), (
+        "which key does what is the conference's to say (semantics 5.4)"
+    )
+    assert len({texts[digit] for digit in "0123456789"}) == 10
 
 
 @pytest.mark.parametrize("path", sorted(shipped_prompts()["en-us"].values()), ids=lambda path: path.stem)

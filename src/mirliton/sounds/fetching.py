@@ -49,6 +49,7 @@ class Fetcher:
         self._settings = settings
         self._lookup = lookup
         self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
 
     async def fetch(self, source: WebFile, target: Path, known: Mapping[str, Any]) -> Fetched:
         """Write the file to `target`, unless it is the one that `known` (`etag`, `modified`) describes.
@@ -79,19 +80,29 @@ class Fetcher:
         if self._client is not None:
             await self._client.aclose()
 
+    async def _opened(self) -> httpx.AsyncClient:
+        """The client. Reading the certificates of all authorities takes so long that it is done in a thread."""
+        async with self._opening:
+            if self._client is None:
+                settings = self._settings
+                self._client = await asyncio.to_thread(
+                    client,
+                    settings.fetch_networks,
+                    timeout=settings.fetch_seconds,
+                    max_connections=settings.max_fetches,
+                    lookup=self._lookup,
+                )
+            return self._client
+
     @asynccontextmanager
     async def _answer(self, source: WebFile, known: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
         """The answer of the last server in a chain of redirects, its body unread."""
-        if self._client is None:
-            networks = self._settings.fetch_networks
-            most = self._settings.max_fetches
-            seconds = self._settings.fetch_seconds
-            self._client = client(networks, timeout=seconds, max_connections=most, lookup=self._lookup)
-        request = self._client.build_request("GET", source.url, headers=_conditions(known))
+        http = await self._opened()
+        request = http.build_request("GET", source.url, headers=_conditions(known))
         for _ in range(MOST_REDIRECTS + 1):
             if request.url.scheme not in ("http", "https"):
                 raise FetchFailed("address", f"{source.shown} redirects to {request.url.scheme}:, which is not fetched")
-            response = await self._client.send(request, stream=True)
+            response = await http.send(request, stream=True)
             try:
                 if response.next_request is None:
                     yield response
