@@ -17,10 +17,14 @@ from mirliton.api.devices import DEVICES
 from mirliton.api.dispatch import METHODS, endpoint, request_id_of
 from mirliton.api.envelope import bare_failure
 from mirliton.api.errors import ApiError, faulty_request
+from mirliton.api.events import rest as event_sockets
+from mirliton.api.events.endpoint import add_events
+from mirliton.api.events.hub import EventHub
 from mirliton.api.metrics import ApiMetrics
 from mirliton.api.openapi import openapi_route
 from mirliton.api.users import USERS
 from mirliton.api.webhooks import WEBHOOKS
+from mirliton.calls.events import EventFeed
 from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
@@ -36,6 +40,7 @@ ROUTES: list[Route] = [
     *WEBHOOKS.routes(),
     *configuration.ROUTES,
     *schema_pages.ROUTES,
+    *event_sockets.ROUTES,
 ]
 ROUTES.append(openapi_route(ROUTES))
 
@@ -54,24 +59,39 @@ def create_app(
     now: Callable[[], float] = time.monotonic,
     dialling: Dialling | None = None,
     webhook_attempts: WebhookAttempts = no_attempts,
+    events: EventFeed | None = None,
 ) -> FastAPI:
-    """The application. The store must be open while requests come; `now` only measures login attempts."""
+    """The application. The store must be open while requests come; `now` only measures login attempts.
+
+    Without `events` there is nothing to listen to, and no `/v2/events`.
+    """
+    node = f"mirliton@{platform.node()}"
+    hub = EventHub(events, settings.events, metrics_registry, node) if events is not None else None
+
+    def changed(event: str, document: Document) -> None:
+        if hub is not None:
+            hub.document_changed(event, document)
+        on_document_change(event, document)
+
     services = Services(
         settings=settings,
         store=store,
         live=live,
         attempts=Attempts(settings.http.auth_attempts_per_minute, now),
         metrics=ApiMetrics(metrics_registry),
-        changed=on_document_change,
-        node=f"mirliton@{platform.node()}",
+        changed=changed,
+        node=node,
         dialling=dialling,
         webhook_attempts=webhook_attempts,
+        events=hub,
     )
     app = FastAPI(title="Mirliton", openapi_url=None, redirect_slashes=False)
     for route in ROUTES:
         serve = endpoint(services, route)
         for path in (f"/v2{route.path}", f"/v2{route.path}/"):
             app.add_api_route(path, serve, methods=METHODS, response_model=None)
+    if hub is not None:
+        add_events(app, services, hub)
     _add_health(app, metrics_registry)
     _add_unrouted(app, services)
     return app

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from starlette.responses import Response
@@ -14,6 +14,9 @@ from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 from mirliton.store.tokens import Token
+
+if TYPE_CHECKING:
+    from mirliton.api.events.hub import EventHub
 
 OnDocumentChange = Callable[[str, Document], None]
 """Told after a change was stored: "created", "changed" or "deleted", and the document (for "deleted", as it was)."""
@@ -40,6 +43,7 @@ class Services:
     node: str
     dialling: Dialling | None = None
     webhook_attempts: WebhookAttempts = no_attempts
+    events: "EventHub | None" = None
 
 
 @dataclass(slots=True)

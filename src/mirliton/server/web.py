@@ -7,10 +7,16 @@ from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 _DRAIN_SECONDS = 2
 _MAX_HEADER_BYTES = 65_536
 _MAX_CONNECTIONS = 1000
+_MAX_FRAME_BYTES = 65_536
+_MAX_FRAGMENTS = 1000
+_PING_SECONDS = 20
+_UNREAD_SECONDS = 60
 
 
 class _Uvicorn(uvicorn.Server):
@@ -20,6 +26,49 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that a hostile client can neither fill our memory with, nor our log."""
+
+    def handle_ping(self) -> None:
+        """Answer, but not a client that does not read the answers: nothing else bounds what waits for it."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a fragment, but not fragments without end: empty ones do not count as size."""
+        if len(self.frames) < _MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._refuse(1009, "too many fragments")
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message on. Text that is no UTF-8 ends the connection, without a trace in the log."""
+        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+            self._refuse(1007, "not UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def keepalive_timeout(self) -> None:
+        """Nobody answers the ping: closing would wait until everything is read."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def _refuse(self, code: int, reason: str) -> None:
+        self.frames = []
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class WebServer:
@@ -32,13 +81,20 @@ class WebServer:
         except OSError as problem:
             text = f"HTTP on {host}:{port}: {problem.strerror}; choose another with --http"
             raise OSError(problem.errno, text) from problem
+        # A client that never reads is dropped by the kernel, also when its connection is closed already.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws=_WebSocket,
+            ws_max_size=_MAX_FRAME_BYTES,
+            ws_ping_interval=_PING_SECONDS,
+            ws_ping_timeout=_PING_SECONDS,
+            # events are small, and a compressor for each socket is not
+            ws_per_message_deflate=False,
             server_header=False,
             # h11 and not httptools: only it bounds the size of a header that never ends
             http="h11",

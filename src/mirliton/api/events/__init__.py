@@ -1,0 +1,1 @@
+"""Events of rooms over WebSocket (semantics 7)."""
