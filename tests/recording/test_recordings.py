@@ -280,3 +280,20 @@ async def test_a_recording_is_gone_from_the_store_when_it_is_removed(
         await store.documents.get(account_id, running.media_id)
     assert store.media.path(account_id, running.media_id) is None
     assert changes.of(running.media_id) == ["created", "changed", "deleted"]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13, 21, 34])
+async def test_a_start_that_is_cancelled_leaves_nothing(
+    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap, steps: int
+) -> None:
+    async with recordings(store, changes, clock) as all_recordings:
+        starting = asyncio.create_task(all_recordings.start(account_id, "c", "Weekly", tap))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if starting.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+            assert tap.closed == 1
+            assert len(all_recordings) == 0
+            assert media_files(store, account_id) == []
+            assert (await store.documents.list(account_id, "media")).documents == []

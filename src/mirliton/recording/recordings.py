@@ -139,24 +139,33 @@ class Recordings:
 
     async def _prepare(self, recording: RoomRecording, conference_name: str, begun: int) -> Take:
         """The file, then the document: a crash in between leaves an empty file that nobody misses."""
+        opening = asyncio.ensure_future(self._in_thread(self._open, recording, begun))
         try:
-            take = await self._in_thread(self._open, recording, begun)
+            take = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the thread opens it all the same
+            await self._in_thread(_throw_away, await opening)
+            raise
         except (WriteFailed, OSError) as problem:
             raise RecordingRefused(str(problem)) from problem
         try:
-            await self._documents.create(
-                recording.account_id,
-                recording.media_id,
-                recording_name(conference_name, self._utc()),
-                source_type="conference",
-                source_id=recording.conference_id,
-            )
+            await self._make_document(recording, conference_name)
         except BaseException as problem:
             await self._in_thread(_throw_away, take)
             if isinstance(problem, TooManyDocuments):
                 raise RecordingRefused(f"{problem}: delete some") from problem
+            if isinstance(problem, asyncio.CancelledError):  # the database may have been faster
+                await self._documents.remove(recording.account_id, recording.media_id)
             raise
         return take
+
+    async def _make_document(self, recording: RoomRecording, conference_name: str) -> None:
+        await self._documents.create(
+            recording.account_id,
+            recording.media_id,
+            recording_name(conference_name, self._utc()),
+            source_type="conference",
+            source_id=recording.conference_id,
+        )
 
     def _open(self, recording: RoomRecording, begun: int) -> Take:
         path = place_for(self._store, recording.account_id, recording.media_id)
