@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mirliton.benchmark.command import bench
 from mirliton.check.files import check_files
 from mirliton.demo.command import demo
+from mirliton.phone.answering_command import phone
 from mirliton.phone.command import call
 from mirliton.server import serve as run_server
 from mirliton.server.telemetry import configure_logging
@@ -26,6 +27,9 @@ app = typer.Typer(
 )
 app.command(epilog="Example: mirliton call sip:3000@127.0.0.1:5060 --play tone:440 --digits '2468#@4' --seconds 20")(
     call
+)
+app.command(epilog="Example: mirliton phone --register sip:desk@127.0.0.1:5060 --password secret --play tone:440")(
+    phone
 )
 app.command(epilog="Example: mirliton demo --out ./demo")(demo)
 app.command(epilog="Example: mirliton bench --callers 300 --seconds 60")(bench)

@@ -10,6 +10,7 @@ from mirliton.phone.hearing import Hearer
 from mirliton.settings import SipSettings
 from mirliton.sip.agent import SipAgent
 from mirliton.sip.digest import ha1
+from mirliton.sip.registrar import Binding
 from mirliton.sip.sdp import NotAcceptable, answer_offer
 from mirliton.sip.types import Credential, Device, Session
 
@@ -43,6 +44,11 @@ class Callee:
         self.echo = Echo()
         self.sessions: list[Session] = []
         self.ended = asyncio.Event()
+        self.agent: SipAgent
+
+    def bindings(self) -> list[Binding]:
+        """Where the one device is registered."""
+        return self.agent.registrar.lookup("a" * 32, "d" * 32, self.agent.now())
 
     async def answer(self, session: Session) -> None:
         self.sessions.append(session)
@@ -92,7 +98,7 @@ async def somebody(trusted: str = "127.0.0.0/8") -> AsyncIterator[tuple[Callee, 
     """A callee and its address, HOST:PORT."""
     callee = Callee()
     settings = SipSettings.model_validate({"listen": "127.0.0.1:0", "trusted": [trusted]})
-    agent = SipAgent(settings, callee.answer, OneDevice())
+    agent = callee.agent = SipAgent(settings, callee.answer, OneDevice())
     await agent.start()
     try:
         yield callee, "{}:{}".format(*agent.listening)

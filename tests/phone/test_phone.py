@@ -9,7 +9,8 @@ import soundfile
 
 from mirliton.phone import phone as phone_module
 from mirliton.phone.listening import find_tones, gaps
-from mirliton.phone.phone import CallFailed, Phone, PhoneSettings, place_call
+from mirliton.phone.phone import CallFailed, Phone, PhoneSettings
+from mirliton.phone.placing import place_call
 from mirliton.phone.playing import tone
 
 from .callee import PASSWORD, USER, somebody

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mirliton.phone.codecs import CodecMissing
-from mirliton.phone.phone import PhoneSettings, place_call
+from mirliton.phone.phone import PhoneSettings
+from mirliton.phone.placing import place_call
 from mirliton.phone.playing import CannotPlay, load
 from mirliton.phone.report import CallReport
 from mirliton.phone.rtp import EVENTS

@@ -79,6 +79,11 @@ class Conversation:
         """Time since the answer; stands still after the end."""
         return self.report.seconds if self.ended.is_set() else self._loop.time() - self._start
 
+    @property
+    def session(self) -> Session:
+        """The SIP side: who called (`from_number`, `from_name`), its `headers` and `call_id`."""
+        return self._session
+
     def say(self, what: str | Path | Samples, *, forever: bool | None = None) -> None:
         """Queue a file, `tone:440`, or mono samples at `rate`. Raises `CannotPlay` or `SoundNotFound`."""
         if isinstance(what, np.ndarray):

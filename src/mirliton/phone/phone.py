@@ -7,18 +7,22 @@ async with Phone() as phone:
     await asyncio.sleep(5)
     await call.hang_up()
     print(find_tones(call.report.heard, call.rate))
+
+async with Phone() as phone:
+    await phone.register("sip:127.0.0.1:5060", "mirliton.local", "desk", "secret")  # or: await phone.listen()
+    call = await phone.next_call(ring=1.0)
 """
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from ipaddress import IPv4Network
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
+from urllib.parse import quote
 
-from mirliton.phone.codecs import open_codec
+from mirliton.phone.answering import WaitingCalls, pick_up
 from mirliton.phone.conversation import Conversation, Ear
 from mirliton.phone.report import CallReport
 from mirliton.phone.sdp import Agreed, AnswerUnusable, Offer, read_answer
@@ -26,13 +30,12 @@ from mirliton.settings import SipSettings
 from mirliton.sip.agent import SipAgent
 from mirliton.sip.call import SipSession
 from mirliton.sip.grammar import Malformed, parse_uri
+from mirliton.sip.registrations import Registration
 from mirliton.sip.types import Credential, Session, SessionEnded, SessionRefused
 
 Tell = Callable[[str], None]
-Result = TypeVar("Result")
 
 PATIENCE = 3.0  # s without any reply before the user is told; SIP itself goes on for half a minute
-LAST_WORDS = 1.0  # s that a call goes on after the last thing said, so that an answer to it can be heard
 
 
 class CallFailed(Exception):
@@ -47,7 +50,8 @@ class CallFailed(Exception):
 class PhoneSettings:
     """How the phone speaks. `bind` "HOST:PORT" of SIP; port 0 takes any free one, and RTP always does.
 
-    `bind` None: the address that leads to whom is called. `events` False: digits as sound.
+    `bind` None: the address that leads to whom is called. `events` False: digits as sound. `most_waiting`: calls that
+    ring at a time; more get 486.
     """
 
     bind: str | None = None
@@ -59,10 +63,11 @@ class PhoneSettings:
     ptime: int = 20
     events: bool = True
     record_seconds: float = 3600.0
+    most_waiting: int = 8
 
 
-class _NobodyCalls:
-    """The phone has no accounts: it calls, and refuses to be called."""
+class _NoAccounts:
+    """The phone lets nobody register at it."""
 
     async def realm_for(self, domain: str) -> str:
         return "phone"
@@ -72,7 +77,10 @@ class _NobodyCalls:
 
 
 class Phone:
-    """Makes calls, several at once if wanted. Use it as an asynchronous context."""
+    """Makes calls, and takes them once it listens or is registered; several at once if wanted.
+
+    Use it as an asynchronous context.
+    """
 
     def __init__(self, settings: PhoneSettings | None = None) -> None:
         self.settings = settings or PhoneSettings()
@@ -80,6 +88,7 @@ class Phone:
         self._opening = asyncio.Lock()
         self._host = ""
         self._calls: list[Conversation] = []
+        self.waiting = WaitingCalls(self.settings.most_waiting)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +100,7 @@ class Phone:
 
     async def close(self) -> None:
         """Hang up all calls and close the phone; harmless when repeated."""
+        self.waiting.close()
         await asyncio.gather(*(call.hang_up() for call in self._calls))
         agent, self._agent = self._agent, None
         if agent is not None:
@@ -105,7 +115,7 @@ class Phone:
         agent = await self._started(uri)
         transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(Ear, local_addr=(self._host, 0))
         port = int(transport.get_extra_info("sockname")[1])
-        offer = Offer(self._host, port, self.settings.codecs, self.settings.ptime, self.settings.events)
+        offer = self._offer(port)
         report = CallReport(uri)
         try:
             tell(f"calling {uri}")
@@ -116,8 +126,74 @@ class Phone:
             raise
         call = Conversation(session, transport, ear, offer, agreed, report, self.settings.record_seconds)
         tell(f"answered: {report.codec}, {report.ptime} ms, sound to {agreed.host}:{agreed.port}")
-        self._calls = [other for other in self._calls if not other.ended.is_set()] + [call]
+        self._keep(call)
         return call
+
+    def _keep(self, call: Conversation) -> None:
+        self._calls = [other for other in self._calls if not other.ended.is_set()] + [call]
+
+    # -- being called --------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT at which a phone that is open can be called. Raises `RuntimeError` for one that is not."""
+        if self._agent is None:
+            raise RuntimeError("the phone is not open: listen, register or call first")
+        return "{}:{}".format(*self._agent.listening)
+
+    async def listen(self) -> str:
+        """Take calls at our own address, which comes back as `address`; loopback without `bind`.
+
+        Raises `OSError`, or `PhoneClosed` after `close`.
+        """
+        self.waiting.open()
+        await self._started("sip:127.0.0.1")
+        return self.address
+
+    async def register(
+        self, server: str, domain: str, user: str, password: str, *, expires: int = 3600
+    ) -> Registration:
+        """Take calls for a device: `server` is the registrar's SIP URI, `domain` the account's realm or any other.
+
+        It stays registered until the phone is closed. Raises `SessionRefused`, `ValueError`, `OSError` or
+        `PhoneClosed`.
+        """
+        self.waiting.open()
+        agent = await self._started(server)
+        return await agent.register(
+            f"sip:{quote(user, safe='')}@{domain}",
+            registrar=server,
+            credentials=(user, password),
+            expires=expires,
+            transport="tcp" if self.settings.transport == "tcp" else "udp",
+        )
+
+    async def next_call(self, *, ring: float = 0.0, tell: Tell | None = None) -> Conversation:
+        """Wait for the next call and answer it after so many seconds of ringing.
+
+        Callers that give up before, or have no codec of ours (488), are passed over. Raises `PhoneClosed`.
+        """
+        tell = tell or (lambda line: None)
+        await self.listen()
+        while True:
+            waiting = await self.waiting.next()
+            tell(f"ringing: {waiting.caller}")
+            call = await pick_up(waiting, self._offer, self._host, self.settings.record_seconds, ring, tell)
+            if call is not None:
+                self._keep(call)
+                return call
+
+    async def refuse_call(self, code: int = 486) -> str:
+        """Wait for the next call and refuse it with a code from 400 to 699; who it was. Raises `PhoneClosed`."""
+        await self.listen()
+        waiting = await self.waiting.next()
+        waiting.refuse(code)
+        return waiting.caller
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _offer(self, port: int) -> Offer:
+        return Offer(self._host, port, self.settings.codecs, self.settings.ptime, self.settings.events)
 
     async def _started(self, uri: str) -> SipAgent:
         """The SIP agent, opened at the first call because only then it is known which way calls go."""
@@ -126,8 +202,8 @@ class Phone:
                 return self._agent
             host, _, port = (self.settings.bind or f"{local_address_towards(uri)}:0").rpartition(":")
             self._host = host or "127.0.0.1"
-            sip = SipSettings(listen=f"{self._host}:{port}", trusted=[])
-            agent = SipAgent(sip, _refuse, _NobodyCalls())
+            sip = SipSettings(listen=f"{self._host}:{port}", trusted=[IPv4Network("0.0.0.0/0")])
+            agent = SipAgent(sip, self.waiting.ring, _NoAccounts())
             await agent.start()
             self._agent = agent
             return agent
@@ -179,10 +255,6 @@ class Phone:
             raise CallFailed(report) from error
 
 
-async def _refuse(session: Session) -> None:
-    session.reject(486)
-
-
 def local_address_towards(uri: str) -> str:
     """The address of this machine from which packets to a SIP URI's host leave. Raises `ValueError`."""
     try:
@@ -195,65 +267,3 @@ def local_address_towards(uri: str) -> str:
         except OSError as error:
             raise ValueError(f"{uri!r}: there is no way to {target.host}: {error}") from error
         return str(probe.getsockname()[0])
-
-
-async def place_call(
-    uri: str,
-    *,
-    settings: PhoneSettings | None = None,
-    play: str | Path = "silence",
-    digits: Sequence[tuple[str, float]] = (),
-    seconds: float | None = None,
-    hang_up_after_digits: bool = False,
-    tell: Tell | None = None,
-    stop: asyncio.Event | None = None,
-) -> CallReport:
-    """One whole call: talk and press, then hang up after `seconds`, or when all was said, or when the others do.
-
-    Setting `stop` gives up calling, or hangs up.
-
-    `digits`: pairs of keys and the time of the first in seconds. Without `seconds`, a call that plays a file ends a
-    second after it, any other call when the other side ends it. Never raises for a refused call: see the report.
-    """
-    for codec in (settings or PhoneSettings()).codecs:
-        open_codec(codec)  # a missing package is said before anybody's phone rings
-    stop = stop or asyncio.Event()
-    async with Phone(settings) as phone:
-        try:
-            call = await _unless(stop, phone.call(uri, tell=tell))
-        except CallFailed as failure:
-            return failure.report
-        if call is None:
-            return CallReport(uri, 487, "given up before anybody answered")
-        call.say(play)
-        for keys, at in digits:
-            call.press(keys, at)
-        await _unless(stop, _until_over(call, seconds, hang_up_after_digits, finite=_ends(play)))
-        await call.hang_up()
-        return call.report
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """The result of `work`, or None when `stop` is set first and the work is given up."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return await working if working.done() else None
-    finally:
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.wait({working, stopping})
-
-
-async def _until_over(call: Conversation, seconds: float | None, after_digits: bool, *, finite: bool) -> None:
-    """Wait for the first reason to hang up."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            if after_digits or (seconds is None and finite):
-                await call.said()
-                await asyncio.wait_for(call.ended.wait(), LAST_WORDS)
-            await call.ended.wait()
-
-
-def _ends(play: str | Path) -> bool:
-    return isinstance(play, Path) or not (play == "silence" or play.startswith("tone:"))

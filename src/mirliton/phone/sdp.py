@@ -4,7 +4,7 @@ Written apart from the server's own, like the codecs, so that a mistake there is
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 NAMES = {0: "PCMU", 8: "PCMA", 9: "G722"}
 NUMBERS = {name: number for number, name in NAMES.items()}
@@ -24,11 +24,12 @@ class Offer:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     ptime: int = 20
     events: bool = True
+    event_type: int = EVENT_TYPE
 
     def text(self) -> bytes:
         """The offer, or the answer to a re-INVITE, which for this phone is the same."""
         numbers = [NUMBERS[name] for name in self.codecs]
-        formats = [*map(str, numbers), *([str(EVENT_TYPE)] if self.events else [])]
+        formats = [*map(str, numbers), *([str(self.event_type)] if self.events else [])]
         lines = [
             "v=0",
             f"o=- {random.getrandbits(31)} 1 IN IP4 {self.host}",
@@ -37,11 +38,25 @@ class Offer:
             "t=0 0",
             f"m=audio {self.port} RTP/AVP {' '.join(formats)}",
             *(f"a=rtpmap:{number} {NAMES[number]}/8000" for number in numbers),
-            *([f"a=rtpmap:{EVENT_TYPE} telephone-event/8000", f"a=fmtp:{EVENT_TYPE} 0-15"] if self.events else []),
+            *(self._digits() if self.events else []),
             f"a=ptime:{self.ptime}",
             "a=sendrecv",
         ]
         return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def _digits(self) -> list[str]:
+        return [f"a=rtpmap:{self.event_type} telephone-event/8000", f"a=fmtp:{self.event_type} 0-15"]
+
+    def narrowed(self, agreed: "Agreed") -> "Offer":
+        """Our answer to an offer: one codec, and digits by the number that the other side gave them."""
+        event_type = agreed.event_type if self.events else None
+        return replace(
+            self,
+            codecs=(agreed.codec,),
+            ptime=agreed.ptime,
+            events=event_type is not None,
+            event_type=EVENT_TYPE if event_type is None else event_type,
+        )
 
 
 @dataclass(frozen=True, slots=True)
