@@ -7,9 +7,10 @@ import pytest
 from mirliton.callflow import standard_actions
 from mirliton.callflow.flow import Visit
 from mirliton.callflow.walker import FlowWalker
+from mirliton.calls.ports import Route
 from mirliton.conference.directory import Directory
 from mirliton.conference.entry import Admission
-from mirliton.conference.ports import CallerInfo, HungUp, Sound
+from mirliton.conference.ports import CallerInfo, HungUp, NameNotKept, Recorded, Sound
 from mirliton.conference.profile import Configuration
 
 
@@ -35,6 +36,9 @@ class FakeCall:
     async def collect(self, *_: Any, **__: Any) -> str:
         raise HungUp
 
+    async def record(self, *_: Any, **__: Any) -> Recorded | None:
+        return None
+
     async def hang_up(self) -> None:
         self.done.append("hang up")
 
@@ -52,6 +56,7 @@ class FakeWorld:
         self.callflows = callflows
         self.rooms = Directory()
         self.joined: list[Admission] = []
+        self.onward: list[str] = []  # where rooms let callers go on to
 
     async def conference(self, account_id: str, conference_id: str) -> None:
         return None
@@ -68,8 +73,22 @@ class FakeWorld:
     def find(self, account_id: str, conference_id: str) -> None:
         return None
 
-    async def attend(self, call: FakeCall, admission: Admission) -> None:
+    async def callflow_for(self, account_id: str, number: str) -> Route | None:
+        found = self.callflows.get(number)
+        return Route(found, ("captured",)) if found else None
+
+    async def attend(self, call: FakeCall, admission: Admission) -> str | None:
         self.joined.append(admission)
+        return self.onward.pop() if self.onward else None
+
+    async def known(self, caller: CallerInfo) -> Sound | None:
+        return None
+
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+        raise NameNotKept("nobody records here")
+
+    async def forget(self, caller: CallerInfo, sound: Sound) -> None:
+        raise AssertionError("nothing was kept")
 
 
 def node(module: str, data: dict[str, Any] | None = None, **children: Any) -> dict[str, Any]:
@@ -85,7 +104,7 @@ async def walk(
 ) -> tuple[list[Any], FakeWorld]:
     world = world or FakeWorld()
     call = FakeCall()
-    walker = FlowWalker[FakeCall](standard_actions(world, world, world))
+    walker = FlowWalker[FakeCall](standard_actions(world, world, world, world, world))
     await walker.run({"flow": flow}, Visit(call, captures))
     return call.done, world
 
@@ -173,7 +192,30 @@ async def test_hanging_up_leaves_the_flow() -> None:
     world = FakeWorld()
     call = FakeCall()
     call.gone = True
-    walker = FlowWalker[FakeCall](standard_actions(world, world, world))
+    walker = FlowWalker[FakeCall](standard_actions(world, world, world, world, world))
     with pytest.raises(HungUp):
         await walker.run({"flow": node("play", {"id": "m"}, _=PAUSE)}, Visit(call))
     assert call.done == []
+
+
+async def test_a_caller_transferred_out_of_a_room_goes_on_in_the_other_flow_and_not_in_the_first() -> None:
+    world = FakeWorld(**{"3001": {"flow": node("sleep", {"duration": 2})}})
+    world.onward = ["3001"]
+    done, _ = await walk(node("conference", {"config": {"name": "x"}}, _=PAUSE), world)
+    assert done[-2:] == [("pause", 2.0), "hang up"]
+    assert ("pause", 1.0) not in done
+
+
+async def test_what_the_other_numbers_pattern_captured_counts_after_a_transfer() -> None:
+    world = FakeWorld(**{"3001": {"flow": node("conference_feature")}})
+    world.onward = ["3001"]
+    await walk(node("conference", {"config": {"name": "x"}}), world)
+    assert [admission.room.conference_id for admission in world.joined] == ["x", "captured"]
+
+
+async def test_a_transfer_to_nowhere_ends_the_call() -> None:
+    world = FakeWorld()
+    world.onward = ["3001"]
+    done, _ = await walk(node("conference", {"config": {"name": "x"}}, _=PAUSE), world)
+    assert done[-1] == "hang up"
+    assert ("pause", 1.0) not in done

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirliton.calls.ports import Account, Route
+from mirliton.conference.ports import CallerInfo, Recorded, Sound
 from mirliton.conference.profile import Configuration
 from mirliton.conference.reading import Document, texts
-from mirliton.media.types import Clip, LegStatistics, MediaAgreement, MediaFull, PlayDone
+from mirliton.media.types import Chunk, Clip, LegStatistics, MediaAgreement, MediaFull, PlayDone
 from mirliton.sip.sdp import make_offer
-from mirliton.sip.types import Device, SessionEnded
+from mirliton.sip.types import Bridge, Device, Link, SessionEnded
 from mirliton.sounds.addresses import SoundNotFound
 
 OFFER = make_offer("192.0.2.7", 40000, 1, 1)
@@ -25,6 +26,8 @@ class FakeSession:
 
     inbound = True
     device: Device | None = None
+    bridge: Bridge | None = None
+    link: Link | None = None
     headers: Mapping[str, str] = {}
 
     def __init__(self, call_id: str = "call-1", user: str = "3000", sdp: bytes | None = OFFER) -> None:
@@ -92,8 +95,27 @@ class FakeMix:
     def stop_sounds(self) -> None:
         self.log.append(("stop", None))
 
+    def tap(self) -> "FakeTap":
+        return FakeTap()
+
     def close(self) -> None:
         assert not self.members
+        self.closed = True
+
+
+class FakeTap:
+    """Gives what the test puts in."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.lost = 0
+        self.closed = False
+
+    def read(self) -> list[Chunk]:
+        taken, self.chunks = self.chunks, []
+        return taken
+
+    def close(self) -> None:
         self.closed = True
 
 
@@ -115,6 +137,11 @@ class FakeLeg:
         self._ids = 0
         self._until = 0.0
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self.events = True  # whether the phone knows RFC 4733
+        self.keys = ""
+        self.unheard: set[FakeLeg] = set()
+        self.relations_left = 100
+        self.taps: list[FakeTap] = []
 
     def connect(self, agreement: MediaAgreement) -> None:
         assert not self.closed
@@ -153,12 +180,13 @@ class FakeLeg:
         deaf: bool = False,
         energy_level: int | None = None,
         isolated: bool = False,
+        voices_only: bool = False,
     ) -> None:
         assert not self.closed
         assert self.mix is None
         self.mix = mix
         mix.members.add(self)
-        self.settings.update(muted=muted, deaf=deaf, isolated=isolated)
+        self.settings.update(muted=muted, deaf=deaf, isolated=isolated, voices_only=voices_only)
 
     def leave(self) -> None:
         assert not self.closed
@@ -169,6 +197,22 @@ class FakeLeg:
     def set(self, **changes: Any) -> None:
         assert not self.closed
         self.settings.update({key: value for key, value in changes.items() if value is not None})
+
+    def hear(self, other: Any, on: bool) -> None:
+        if on:
+            self.unheard.discard(other)
+        elif not self.relations_left:
+            raise MediaFull("all relations are in use")
+        else:
+            self.unheard.add(other)
+
+    def press(self, digit: str) -> bool:
+        self.keys += digit if self.events else ""
+        return self.events
+
+    def tap(self) -> FakeTap:
+        self.taps.append(FakeTap())
+        return self.taps[-1]
 
     def statistics(self) -> LegStatistics:
         return LegStatistics(0, 0, 0, 0, 0, 0, 0.0, 0.0, self.silent_for_ms, False, 42, None)
@@ -241,7 +285,25 @@ class FakeSounds:
         if address in ("", "silence"):
             return None
         _, _, seconds = address.partition("/")
-        return FakeSound(Clip(address, float(seconds or 1.0), {}))
+        return FakeSound(Clip(address, float(seconds) if seconds.isdigit() else 1.0, {}))
+
+
+class FakeNames:
+    """Keeps names for a while."""
+
+    def __init__(self, known: str | None = None) -> None:
+        self.known_name = known
+        self.kept: list[str] = []
+
+    async def known(self, caller: CallerInfo) -> Sound | None:
+        return self.known_name
+
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+        self.kept.append(f"name-{caller.call_id}")
+        return self.kept[-1], True
+
+    async def forget(self, caller: CallerInfo, sound: Sound) -> None:
+        self.kept.remove(sound)
 
 
 class FakeData:
@@ -250,6 +312,9 @@ class FakeData:
     def __init__(self, *conferences: dict[str, Any], flows: dict[str, Any] | None = None) -> None:
         self._conferences = conferences
         self._flows = flows or {}
+
+    def add_flow(self, number: str, flow: dict[str, Any]) -> None:
+        self._flows = {**self._flows, number: flow}
 
     async def account_for(self, domain: str) -> Account | None:
         return Account("acc", domain) if domain == "mirliton.local" else None

@@ -210,7 +210,7 @@ async def test_hanging_up_here_is_harmless_when_repeated() -> None:
     await line.call.hang_up()
     assert gone == ["gone"]
     assert line.session.over is not None
-    await line.call.until_end()
+    assert await line.call.until_released() is None
 
 
 async def test_hold_and_resume() -> None:

@@ -1,16 +1,17 @@
 """Calls in rooms, from the INVITE to the end, on a fake engine in virtual time."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
-from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom
+from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.rooms import Rooms
 
-from .fakes import FakeData, FakeEngine, FakeLeg, FakeSession, FakeSounds, offer
+from .fakes import FakeData, FakeEngine, FakeLeg, FakeNames, FakeSession, FakeSounds, offer
 
 pytestmark = pytest.mark.looptime
 
@@ -43,10 +44,10 @@ class House:
             {**QUIET, **conference, "profile": profile, "conference_numbers": ["55"]}, flows=FLOWS
         )
         self.engine = engine or FakeEngine()
-        self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=max_rooms)
-        self.calls = InboundCalls(
-            self.engine, FakeSounds(), data, flow_runner(data, self.rooms), media_address="127.0.0.1"
-        )
+        self.names = FakeNames()
+        self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=max_rooms, names=self.names)
+        runner = flow_runner(data, self.rooms, self.names)
+        self.calls = InboundCalls(self.engine, FakeSounds(), data, runner, media_address="127.0.0.1")
         self.events = self.rooms.events.subscribe()
         self.tasks: list[asyncio.Task[None]] = []
         self.legs: dict[str, FakeLeg] = {}
@@ -71,7 +72,7 @@ class House:
         names = []
         while True:
             try:
-                names.append((await asyncio.wait_for(self.events.get(), 0.01))["event"])
+                names.append((await asyncio.wait_for(self.events.get(), 0.01)).get("event", "command"))
             except TimeoutError:
                 return names
 
@@ -307,6 +308,11 @@ async def test_commands_on_one_participant() -> None:
     with pytest.raises(ValueError, match="dance"):
         await house.rooms.command_participants("acc", ID, key, "dance", {})
     await house.rooms.command_participants("acc", ID, key, "kick", {})
+    assert house.rooms.participants("acc", ID) == []
+    await asyncio.sleep(0.01)
+    assert house.legs["a"].heard[-1] == "conf-kicked"
+    assert caller.hang_ups == 0
+    await asyncio.sleep(2)
     assert caller.hang_ups >= 1
     assert house.rooms.participants("acc", ID) == []
     await house.nothing_is_left()
@@ -384,3 +390,86 @@ async def test_rooms_can_be_closed_one_and_all() -> None:
     await house.ring("b")
     await house.rooms.close()
     await house.nothing_is_left()
+
+
+async def pair(**conference: Any) -> tuple[House, list[int]]:
+    """Two members; returns their ids."""
+    house = House(**conference)
+    await house.ring("a")
+    await house.ring("b")
+    return house, [one["participant_id"] for one in house.rooms.participants("acc", ID)]
+
+
+async def relate(house: House, first: int, second: int, relationship: str) -> None:
+    data = {"participant_id": first, "other_participant": second, "relationship": relationship}
+    await house.rooms.command_participants("acc", ID, None, "relate", data)
+
+
+async def test_two_members_can_be_kept_apart_and_brought_together() -> None:
+    house, (a, b) = await pair()
+    await relate(house, a, b, "mute")
+    assert (house.legs["b"].unheard, house.legs["a"].unheard) == ({house.legs["a"]}, set())
+    await relate(house, a, b, "deaf")
+    assert house.legs["a"].unheard == {house.legs["b"]}
+    await relate(house, a, b, "clear")
+    assert house.legs["a"].unheard == house.legs["b"].unheard == set()
+
+
+async def test_relations_of_strangers_with_oneself_or_without_room_are_refused() -> None:
+    house, (a, b) = await pair()
+    with pytest.raises(NoSuchParticipant):
+        await relate(house, a, 999, "mute")
+    with pytest.raises(Refused, match="same"):
+        await relate(house, a, a, "mute")
+    house.legs["b"].relations_left = 0
+    with pytest.raises(Refused, match="in use"):
+        await relate(house, a, b, "mute")
+    house.legs["b"].relations_left = 1
+    await relate(house, a, b, "mute")
+    assert house.legs["b"].unheard == {house.legs["a"]}
+
+
+CONTROLS = {"controls": [{"digits": "1", "action": "transfer", "data": "3009"}]}
+
+
+async def test_a_member_transferred_by_a_key_leaves_the_room_and_goes_on_at_the_number() -> None:
+    house, _ = await pair(**CONTROLS)
+    house.data.add_flow("3009", {"module": "play", "data": {"id": "elsewhere"}})
+    house.press("a", "1")
+    await asyncio.sleep(0.1)
+    assert len(house.rooms.participants("acc", ID)) == 1
+    assert house.legs["a"].heard[-1] == "elsewhere"
+    await asyncio.sleep(2)
+    assert house.tasks[0].done()
+
+
+@pytest.mark.parametrize("events", [True, False])
+async def test_digits_for_the_others_go_as_events_or_where_none_were_agreed_as_tones(events: bool) -> None:
+    house, (a, _) = await pair()
+    room = house.rooms.find("acc", ID)
+    member = room.member(a) if room else None
+    assert member is not None
+    member.settings = replace(member.settings, distribute_dtmf=True)
+    house.legs["b"].events = events
+    house.press("a", "5")
+    await asyncio.sleep(0.01)
+    assert house.legs["b"].keys == ("5" if events else "")
+    assert ("tone_stream://5(160,80)" in house.legs["b"].heard) is not events
+    assert house.legs["a"].keys == ""
+
+
+async def test_quality_is_shown_with_each_participant() -> None:
+    house, _ = await pair()
+    shown = house.rooms.participants("acc", ID)[0]["quality"]
+    assert shown == {
+        "packets_received": 0, "packets_sent": 0, "loss_percent": 0.0, "late_packets": 0, "jitter_ms": 0.0,
+        "playout_delay_ms": 0.0, "concealed_ms": 0,
+    }  # fmt: skip
+
+
+async def test_every_command_is_told_to_those_who_listen_for_commands() -> None:
+    house, (a, _) = await pair()
+    await house.heard_events()
+    await house.rooms.command_participants("acc", ID, a, "mute", {})
+    command = await house.events.get()
+    assert (command["event_name"], command["action"], command["data"]) == ("command", "mute", {"participant_id": a})

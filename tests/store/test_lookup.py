@@ -88,7 +88,7 @@ async def test_sip_credentials_are_found_by_realm_and_user_name(store: Store, ac
     )
     found = await store.sip_credential("ACME.example", "alice")
     assert found is not None
-    assert (found.account.id, found.device.id, found.ha1) == (account.id, device.id, digests)
+    assert (found.account.id, found.holder.id, found.ha1) == (account.id, device.id, digests)
     assert await store.sip_credential("acme.example", "bob") is None
     assert await store.sip_credential("other.example", "alice") is None
 

@@ -6,23 +6,38 @@ from typing import Any
 from mirliton.api.actions import act_on_room
 from mirliton.api.authentication import is_id
 from mirliton.api.call import Call, Reply, Route
+from mirliton.api.errors import wrong
 from mirliton.api.listing import digest, list_documents
 from mirliton.api.participants import act_on_many, act_on_one, list_participants, read_participant
 from mirliton.api.resource import Body, Resource, public
 from mirliton.api.room import live_block, running_row
 from mirliton.schemas import defaults
 from mirliton.store import Document, NotFound
+from mirliton.store.credentials import ha1
 
 COLUMNS = ("name", "owner_id", "member", "moderator", "conference_numbers", "ui_flags")
 
 
-async def hide_bridge_password(_call: Call, body: Body, private: Body, _old: Document | None) -> tuple[Body, Body]:
-    """The bridge password is never returned (semantics 2.3); one that is not given again stays."""
+async def keep_bridge_digests(call: Call, body: Body, private: Body, old: Document | None) -> tuple[Body, Body]:
+    """The bridge password is never returned (semantics 2.3), nor kept: SIP needs its digests only.
+
+    One that is not given again stays, unless the user name is another one, of which the digests are part.
+    """
     private = dict(private)
-    if "bridge_password" in body:
-        private["bridge_password"] = body.pop("bridge_password")
-    if "bridge_username" not in body:
-        private.pop("bridge_password", None)
+    password, username = body.pop("bridge_password", None), body.get("bridge_username")
+    if password is None and old is not None and old.body.get("bridge_username") == username:
+        return body, private
+    private.pop("ha1", None)
+    if password is None:
+        return body, private
+    if username is None:
+        raise wrong("bridge_username", "required", "a bridge password needs a bridge user name: add one")
+    realm = call.account.body.get("realm")
+    if realm is None:
+        raise wrong(
+            "bridge_password", "forbidden", "the account has no realm, of which SIP passwords are part: set it first"
+        )
+    private["ha1"] = ha1(username, realm, password)
     return body, private
 
 
@@ -100,4 +115,4 @@ class Conferences(Resource):
         return reply
 
 
-CONFERENCES = Conferences("conferences", "conference", "conferences", COLUMNS, hide_bridge_password)
+CONFERENCES = Conferences("conferences", "conference", "conferences", COLUMNS, keep_bridge_digests)

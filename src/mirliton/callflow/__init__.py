@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mirliton.callflow.basic import CallflowAction, Callflows, hangup, play, response, sleep
-from mirliton.callflow.conference import Attendance, ConferenceAction, ConferenceFeatureAction
+from mirliton.callflow.conference import Attendance, ConferenceAction, ConferenceFeatureAction, Ways
 from mirliton.callflow.flow import Action, CallT, Visit
 from mirliton.callflow.walker import FlowWalker
 from mirliton.calls.call import Call
@@ -11,15 +11,16 @@ from mirliton.calls.inbound import FlowRunner
 from mirliton.calls.ports import CallData, Route
 from mirliton.calls.rooms import Rooms
 from mirliton.conference.entry import Documents
+from mirliton.conference.ports import Names
 
 
 def standard_actions(
-    documents: Documents, callflows: Callflows, rooms: Attendance[CallT]
+    documents: Documents, callflows: Callflows, rooms: Attendance[CallT], names: Names, ways: Ways
 ) -> Mapping[str, Action[CallT]]:
     """Every action that a flow can use, by module name."""
     return {
-        "conference": ConferenceAction(documents, rooms),
-        "conference_feature": ConferenceFeatureAction(documents, rooms),
+        "conference": ConferenceAction(documents, rooms, names, ways),
+        "conference_feature": ConferenceFeatureAction(documents, rooms, names, ways),
         "callflow": CallflowAction(callflows),
         "response": response,
         "play": play,
@@ -28,9 +29,9 @@ def standard_actions(
     }
 
 
-def flow_runner(data: CallData, rooms: Rooms) -> FlowRunner:
+def flow_runner(data: CallData, rooms: Rooms, names: Names) -> FlowRunner:
     """What `calls.inbound.InboundCalls` runs for each call."""
-    walker = FlowWalker[Call](standard_actions(data, data, rooms))
+    walker = FlowWalker[Call](standard_actions(data, data, rooms, names, data))
 
     async def run(call: Call, route: Route, language: str) -> None:
         await walker.run(route.callflow, Visit(call, route.captures, language))

@@ -44,10 +44,18 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """Another flow takes this one's place for good: the call was transferred. `captures` as in `Visit`."""
+
+    flow: Document
+    captures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The action has seen to the end of the call: nothing more is done."""
 
 
-Outcome = GoOn | Branch | Finished
+Outcome = GoOn | Branch | Instead | Finished
 Action = Callable[[Document, Visit[CallT]], Awaitable[Outcome]]
 """Called with the node's `data`."""

@@ -1,11 +1,12 @@
 """Walking a callflow: nodes of `module`, `data` and `children`; `skip_module` (semantics 1.2)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Generic
 
 import structlog
 
-from mirliton.callflow.flow import Action, Branch, CallT, Document, Finished, GoOn, Outcome, Visit
+from mirliton.callflow.flow import Action, Branch, CallT, Document, Finished, GoOn, Instead, Outcome, Visit
 from mirliton.conference.reading import flag, section, text
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +30,10 @@ class FlowWalker(Generic[CallT]):
             outcome = await self._step(node, visit)
             if isinstance(outcome, Finished):
                 return
+            if isinstance(outcome, Instead):
+                outer.clear()
+                node, visit = outcome.flow, replace(visit, captures=outcome.captures)
+                continue
             if isinstance(outcome, Branch):
                 outer.append(node)
                 node = outcome.flow

@@ -1,6 +1,7 @@
 """One call: its SIP session and its media leg, as the dialogue's `Caller` (conference.ports)."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,13 +12,15 @@ from mirliton.calls.digits import DigitEntry, DigitSources
 from mirliton.calls.negotiation import Negotiation, NotAcceptable
 from mirliton.calls.ports import Playable, SoundLibrary
 from mirliton.calls.sound_queue import MAX_WAITING, SoundQueue, SoundStatistics, times
-from mirliton.conference.ports import CallerInfo, HungUp, Sound
-from mirliton.media.types import Leg, MediaAgreement, PlayDone
+from mirliton.conference.ports import CallerInfo, HungUp, Recorded, Sound
+from mirliton.media.types import Leg, MediaAgreement, MediaFull, PlayDone
+from mirliton.recording.listening import Listener
 from mirliton.sip.types import Session, SessionEnded
 
 _log = structlog.get_logger(__name__)
 
 MAX_TYPED = 64
+LISTENING_SECONDS = 0.1
 
 
 class AnsweredSession(Session, Protocol):
@@ -72,6 +75,7 @@ class Call:
         self._answered = False
         self._connected = False
         self._ended: str | None = None
+        self._onward: str | None = None
         self._news: asyncio.Future[None] | None = None
         leg.on_digit = lambda digit: self._pressed("rtp", digit)
         leg.on_play_done = self._play_done
@@ -177,6 +181,11 @@ class Call:
 
     async def play_to_end(self, sounds: Sequence[Sound], language: str) -> None:
         """Queue sounds and wait until media flow and all is silent; keys do not cut these short."""
+        if await self._play_out(sounds, language) and self._settle_seconds:
+            await self.pause(self._settle_seconds)
+
+    async def _play_out(self, sounds: Sequence[Sound], language: str) -> bool:
+        """Returns, when the last sound is out, whether there was any."""
         self._check()
         self._barge_in = False
         try:
@@ -184,10 +193,9 @@ class Call:
             silent = self._quiet
             while not (self._quiet and self._connected):
                 await self._next()
-            if not silent and self._settle_seconds:
-                await self.pause(self._settle_seconds)
         finally:
             self._barge_in = True
+        return not silent
 
     async def collect(
         self,
@@ -215,6 +223,26 @@ class Call:
             entry.expire(self._loop.time())
         return entry.digits
 
+    async def record(
+        self, sounds: Sequence[Sound], language: str, *, max_seconds: float, silence_score: int, silence_seconds: float
+    ) -> Recorded | None:
+        """See `conference.ports.Caller`. Listens from the end of the last sound on, as people answer a beep at once."""
+        await self._play_out(sounds, language)
+        self.forget_typed()
+        try:
+            tap = self.leg.tap()
+        except MediaFull as full:
+            _log.warning("caller cannot be recorded", call_id=self._info.call_id, reason=str(full))
+            return None
+        listener = Listener(max_seconds, silence_score, silence_seconds)
+        try:
+            while not (listener.hear(tap.read(), time.monotonic_ns()) or self._typed):
+                await self._next(self._loop.time() + LISTENING_SECONDS)
+        finally:
+            tap.close()
+        self.forget_typed()
+        return listener.recorded()
+
     async def pause(self, seconds: float) -> None:
         """Let time pass. Raises `HungUp`."""
         until = self._loop.time() + seconds
@@ -228,10 +256,17 @@ class Call:
             await self._wait(None)
         return not self.ended
 
-    async def until_end(self) -> None:
-        """Return when the call is over, however it ended."""
-        while not self.ended:
+    async def until_released(self) -> str | None:
+        """Return when the call is over (None), or when the room lets it go on to a number (that)."""
+        while not self.ended and self._onward is None:
             await self._wait(None)
+        onward, self._onward = self._onward, None
+        return None if self.ended else onward
+
+    def release(self, number: str) -> None:
+        """The room is done with the call, which goes on to a number."""
+        self._onward = number
+        self._tell()
 
     async def hang_up(self) -> None:
         """End the call; never raises. What is still playing stops."""

@@ -1,13 +1,13 @@
 """Calls that come in: from an INVITE to an account, a callflow, and the end (design section 2)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from mirliton.calls.call import Call
-from mirliton.calls.ports import Account, CallData, Route, SoundLibrary
+from mirliton.calls.ports import CallData, Route, SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.defaults import LANGUAGE
 from mirliton.conference.ports import CallerInfo, HungUp
@@ -21,6 +21,18 @@ SWEEP_SECONDS = 5.0
 
 FlowRunner = Callable[[Call, Route, str], Awaitable[None]]
 """Walks a route's callflow with a call, in the account's language, to the end. May raise `HungUp`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a call goes: in which account, and what sees it through to its end (may raise `HungUp`)."""
+
+    account_id: str
+    run: Callable[[Call], Awaitable[None]]
+
+
+Arrival = Callable[[Session], Awaitable[Way | None]]
+"""The way of a kind of call (a trunk, a link); None for calls of other kinds."""
 
 
 @dataclass(slots=True)
@@ -51,16 +63,18 @@ class InboundCalls:
         retry_after_seconds: int = 5,
         settle_seconds: float = 0.0,
         sound_statistics: SoundStatistics | None = None,
+        arrivals: Sequence[Arrival] = (),
     ) -> None:
         """`media_address`: the IP address that callers shall send RTP to. `rtp_timeout_seconds` 0: never hang up.
 
-        `settle_seconds`: see `Call`.
+        `settle_seconds`: see `Call`. `arrivals` are asked in turn before the number is looked up.
         """
         self.statistics = CallStatistics()
         self._engine = engine
         self._sounds = sounds
         self._data = data
         self._run_flow = run_flow
+        self._arrivals = (*arrivals, self._by_number)
         self._media_address = media_address
         self._rtp_timeout = rtp_timeout_seconds
         self._retry_after = retry_after_seconds
@@ -74,13 +88,13 @@ class InboundCalls:
         """See one call through; returns when it is over and nothing of it is left."""
         self.statistics.received += 1
         try:
-            found = await self._route(session)
+            way = await self._way(session)
         except Exception:
             self.statistics.failed += 1
             _log.exception("call cannot be routed", call_id=session.call_id)
             session.reject(500)
             return
-        if found is None:
+        if way is None:
             self.statistics.unknown_number += 1
             session.reject(404)
             return
@@ -91,35 +105,43 @@ class InboundCalls:
             _log.warning("call refused: media full", call_id=session.call_id, reason=str(error))
             session.reject(503, headers={"Retry-After": str(self._retry_after)})
             return
-        account, route = found
         call = Call(
             session,
             leg,
-            _info(session, account),
+            _info(session, way.account_id),
             local_address=self._media_address,
             sounds=self._sounds,
             sound_statistics=self._sound_statistics,
             settle_seconds=self._settle_seconds,
         )
-        await self._see_through(call, route, account.language or LANGUAGE)
+        await self._see_through(call, way)
 
     async def close(self) -> None:
         """Hang every call up."""
         await asyncio.gather(*(call.hang_up() for call in list(self._calls)))
 
-    async def _route(self, session: Session) -> tuple[Account, Route] | None:
+    async def _way(self, session: Session) -> Way | None:
+        for arrival in self._arrivals:
+            way = await arrival(session)
+            if way is not None:
+                return way
+        return None
+
+    async def _by_number(self, session: Session) -> Way | None:
         account = await self._data.account_for(session.request_host.lower())
         if account is None:
             return None
         route = await self._data.callflow_for(account.account_id, session.request_user)
-        return (account, route) if route else None
+        if route is None:
+            return None
+        return Way(account.account_id, lambda call: self._run_flow(call, route, account.language or LANGUAGE))
 
-    async def _see_through(self, call: Call, route: Route, language: str) -> None:
+    async def _see_through(self, call: Call, way: Way) -> None:
         self._calls.add(call)
         self.statistics.active += 1
         self._sweep_later()
         try:
-            await self._run_flow(call, route, language)
+            await way.run(call)
         except HungUp:
             pass  # the caller may leave at any moment: there is nobody left to tell
         except Exception:
@@ -149,11 +171,11 @@ class InboundCalls:
         self._sweep_later()
 
 
-def _info(session: Session, account: Account) -> CallerInfo:
+def _info(session: Session, account_id: str) -> CallerInfo:
     device = session.device
     return CallerInfo(
         call_id=session.call_id,
-        account_id=account.account_id,
+        account_id=account_id,
         caller_id_name=session.from_name,
         caller_id_number=session.from_number,
         device_id=device.device_id if device else None,

@@ -10,17 +10,18 @@ import structlog
 
 from mirliton.calls.call import Call
 from mirliton.calls.events import EventFeed
-from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom
+from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.running import RunningRoom
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.directory import Directory, RoomsFull
 from mirliton.conference.entry import Admission, turn_away
 from mirliton.conference.events import PUBLISHED
-from mirliton.conference.ports import HungUp
+from mirliton.conference.ports import HungUp, Names
 from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import keys_without_effect
 from mirliton.media.types import MediaEngine, MediaFull
+from mirliton.recording.recordings import Recordings
 from mirliton.sounds.addresses import SoundNotFound
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +33,9 @@ class RoomStatistics:
 
     opened: int = 0
     joined: int = 0
-    refused: dict[str, int] = field(default_factory=lambda: {"full": 0, "locked": 0, "ended": 0, "no_room": 0})
+    refused: dict[str, int] = field(
+        default_factory=lambda: {"full": 0, "locked": 0, "ended": 0, "no_room": 0, "no_room_runs": 0}
+    )
 
 
 class Rooms:
@@ -48,14 +51,22 @@ class Rooms:
         max_members_per_room: int = 4000,
         max_rate: int = 16000,
         published: Iterable[str] = PUBLISHED,
+        events: EventFeed | None = None,
         sound_statistics: SoundStatistics | None = None,
+        recordings: Recordings | None = None,
+        names: Names | None = None,
     ) -> None:
-        """Needs a running event loop. `max_rate`: rooms that ask for more are mixed at this rate, in Hz."""
-        self.events = EventFeed()
+        """Needs a running event loop. `max_rate`: rooms that ask for more are mixed at this rate, in Hz.
+
+        Without `recordings` rooms cannot be recorded; without `names` temporary ones are not forgotten.
+        """
+        self.events = events or EventFeed()
         self.statistics = RoomStatistics()
         self.sound_statistics = sound_statistics or SoundStatistics()
         self._engine = engine
         self._sounds = sounds
+        self._recordings = recordings
+        self._names = names
         self._max_rate = max_rate
         self._loop = asyncio.get_running_loop()
         self._directory = Directory(
@@ -83,19 +94,32 @@ class Rooms:
         """The running room, if there is one."""
         return self._directory.find(account_id, conference_id)
 
-    async def attend(self, call: Call, admission: Admission) -> None:
-        """Be in the room until the call ends; a caller who cannot come in is told why and hung up."""
+    async def attend(self, call: Call, admission: Admission) -> str | None:
+        """Be in the room until the call ends (None) or is let go to another number (that).
+
+        A caller who cannot come in is told why and hung up. A name recorded for this time only is forgotten at the end.
+        """
+        try:
+            return await self._attend(call, admission)
+        finally:
+            if admission.name is not None and admission.temporary_name and self._names is not None:
+                await self._names.forget(call.info, admission.name)
+
+    async def _attend(self, call: Call, admission: Admission) -> str | None:
         if call.ended:
             raise HungUp
         outcome = self._enter(call, admission)
         if isinstance(outcome, Refusal):
             self.statistics.refused[outcome.reason] += 1
             await turn_away(call, outcome.sound, admission.room.language)
-            return
+            return None
         self.statistics.joined += 1
-        await call.until_end()
+        return await call.until_released()
 
     def _enter(self, call: Call, admission: Admission) -> Refusal | None:
+        settings = admission.room
+        if admission.caller.join_existing and self.find(settings.account_id, settings.conference_id) is None:
+            return Refusal("no_room_runs", "")
         try:
             running = self._open(admission)
         except (RoomsFull, MediaFull) as error:
@@ -127,6 +151,7 @@ class Rooms:
             publish=self.events.publish,
             on_destroyed=self._forget,
             spawn=self._spawn,
+            recordings=self._recordings,
         )
         self._running[room] = running
         self.statistics.opened += 1
@@ -162,15 +187,7 @@ class Rooms:
         room = self._directory.find(account_id, conference_id)
         if room is None:
             return None
-        return {
-            "members": room.count - room.moderators,
-            "moderators": room.moderators,
-            "duration": int(self._loop.time() - room.started_at),
-            "is_locked": room.locked,
-            "start_time": int(room.started_at + room.place.unix_offset),
-            "participants": self._running[room].participants(),
-            "focus": room.place.node,
-        }
+        return room.snapshot(self._loop.time()) | {"participants": self._running[room].participants()}
 
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:
         """Participant objects of semantics 6.5."""
@@ -180,8 +197,9 @@ class Rooms:
     async def command_room(
         self, account_id: str, conference_id: str, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`lock`, `unlock`, `play`. Raises `NoSuchRoom`, `BadMedia`, and `ValueError` for any other action."""
+        """`lock`, `unlock`, `play`, `record`. Raises `NoSuchRoom`, `BadMedia`, `Refused`; `ValueError` for others."""
         running = self._commanded(account_id, conference_id)
+        self._tell_command(running, action, data)
         match action:
             case "lock" | "unlock":
                 running.act(lambda room, now: room.set_locked(action == "lock", now))
@@ -189,6 +207,8 @@ class Rooms:
                 sound = await self._media(running, data)
                 running.act(lambda room, now: room.play(sound, now))
                 await running.sounds_found()
+            case "record":
+                await (running.recording.start() if data.get("action") == "start" else running.recording.stop())
             case _:
                 raise ValueError(f"no such action on a conference: {action!r}")
         await self._engine.settled()
@@ -197,14 +217,17 @@ class Rooms:
     async def command_participants(
         self, account_id: str, conference_id: str, participant_id: int | None, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`mute`, `unmute`, `deaf`, `undeaf`, `kick`, `play` on one, or (None) on many (semantics 6.6).
+        """`mute`, `unmute`, `deaf`, `undeaf`, `kick`, `play` on one, or (None) on many, `relate` (semantics 6.6).
 
-        Raises `NoSuchRoom`, `NoSuchParticipant`, `BadMedia`, and `ValueError` for any other action.
+        Raises `NoSuchRoom`, `NoSuchParticipant`, `BadMedia`, `Refused`, and `ValueError` for any other action.
         """
         running = self._commanded(account_id, conference_id)
         if participant_id is not None and running.room.member(participant_id) is None:
             raise NoSuchParticipant(str(participant_id))
-        if action == "play":
+        self._tell_command(running, action, {**data, "participant_id": participant_id} if participant_id else data)
+        if action == "relate":
+            _relate(running, data)
+        elif action == "play":
             sound = await self._media(running, data)
             if participant_id is None:
                 running.act(lambda room, now: room.play(sound, now))
@@ -215,7 +238,6 @@ class Rooms:
             chosen = _many(running.room, action) if participant_id is None else [participant_id]
             for member_id in chosen:
                 _command(running, member_id, action)
-            await self._hung_up(action)
         await self._engine.settled()
         return {"response": "ok"}
 
@@ -224,6 +246,20 @@ class Rooms:
         if room is None:
             raise NoSuchRoom(conference_id)
         return self._running[room]
+
+    def _tell_command(self, running: RunningRoom, action: str, data: dict[str, Any]) -> None:
+        """For subscribers of `conference.command` (semantics 7.2)."""
+        settings = running.room.settings
+        self.events.publish(
+            {
+                "event_category": "conference",
+                "event_name": "command",
+                "action": action,
+                "account_id": settings.account_id,
+                "conference_id": settings.conference_id,
+                "data": data,
+            }
+        )
 
     async def _media(self, running: RunningRoom, data: dict[str, Any]) -> str:
         """The address to play, once it is known to be sound: what follows finds it without a wait."""
@@ -236,10 +272,6 @@ class Rooms:
         except (SoundNotFound, MediaFull) as error:
             raise BadMedia(address) from error
         return address
-
-    async def _hung_up(self, action: str) -> None:
-        if action == "kick" and self._tasks:
-            await asyncio.wait(set(self._tasks))
 
     async def close(self) -> None:
         """End every room; the calls in them are hung up."""
@@ -260,6 +292,16 @@ def _many(room: Room, action: str) -> list[int]:
     return [member.member_id for member in room if not member.moderator and getattr(member, name) != wanted]
 
 
+def _relate(running: RunningRoom, data: dict[str, Any]) -> None:
+    pair = data["participant_id"], data["other_participant"]
+    for member_id in pair:
+        if running.room.member(member_id) is None:
+            raise NoSuchParticipant(str(member_id))
+    if pair[0] == pair[1]:
+        raise Refused(400, "participant_id and other_participant are the same: name two participants")
+    running.relate(*pair, data.get("relationship", "clear"))
+
+
 def _command(running: RunningRoom, member_id: int, action: str) -> None:
     match action:
         case "mute" | "unmute":
@@ -267,6 +309,6 @@ def _command(running: RunningRoom, member_id: int, action: str) -> None:
         case "deaf" | "undeaf":
             running.act(lambda room, now: room.set_deaf(member_id, action == "deaf", now))
         case "kick":
-            running.act(lambda room, now: room.remove(member_id, now))
+            running.act(lambda room, now: room.kick(member_id, now))
         case _:
             raise ValueError(f"no such action on a participant: {action!r}")

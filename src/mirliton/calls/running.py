@@ -1,25 +1,31 @@
 """One running room: carries out what the domain's room decides, on the media engine and the calls."""
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
 from mirliton.calls.call import Call
+from mirliton.calls.live import Refused
 from mirliton.calls.ports import Playable, SoundLibrary
+from mirliton.calls.room_recording import RecordingSwitch
 from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
 from mirliton.conference import effects
 from mirliton.conference.member import Member
+from mirliton.conference.ports import HungUp, Sound
 from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import CallerSettings
-from mirliton.media.types import Mix
+from mirliton.media.types import LegStatistics, MediaFull, Mix
+from mirliton.recording.recordings import Recordings
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 MAX_QUEUED_SECONDS = 900.0
+LONGEST_FAREWELL = 30.0
 
 
 class RunningRoom:
@@ -35,8 +41,10 @@ class RunningRoom:
         publish: Callable[[Mapping[str, Any]], None],
         on_destroyed: Callable[["RunningRoom"], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        recordings: Recordings | None = None,
     ) -> None:
         self.room = room
+        self.recording = RecordingSwitch(recordings, room.settings, mix.tap, self._recording_changed)
         self.mix = mix
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, Call] = {}
@@ -47,6 +55,7 @@ class RunningRoom:
         self._publish = publish
         self._on_destroyed = on_destroyed
         self._spawn = spawn
+        self._refused = ""  # why the engine could not do the last thing asked of it
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
 
@@ -70,15 +79,25 @@ class RunningRoom:
         call = self._calls.get(member_id) if member_id is not None else None
         await (call.sounds_found() if call else self._queue.idle())
 
-    def current_energy(self, member_id: int) -> int:
-        """The smoothed score of a member (semantics 3.2)."""
-        call = self._calls.get(member_id)
-        return call.leg.statistics().energy if call else 0
-
     def participants(self) -> list[dict[str, Any]]:
-        """Participant objects of semantics 6.5 in the order of joining."""
+        """Participant objects of semantics 6.5 in the order of joining, with `quality` of what was received."""
         now = self._loop.time()
-        return [self.room.participant(member, now, self.current_energy(member.member_id)) for member in self.room]
+        return [self._participant(member, now) for member in self.room]
+
+    def _participant(self, member: Member, now: float) -> dict[str, Any]:
+        call = self._calls.get(member.member_id)
+        if call is None:
+            return self.room.participant(member, now)
+        heard = call.leg.statistics()
+        return self.room.participant(member, now, heard.energy) | {"quality": quality(heard)}
+
+    def relate(self, participant: int, other: int, relationship: str) -> None:
+        """Who hears whom (semantics 6.6). Raises `Refused` when there are too many such pairs."""
+        self._refused = ""
+        if not self.act(lambda room, _: room.relate(participant, other, relationship)):
+            raise Refused(503, "the room has as many relations as it can keep: clear some")
+        if self._refused:
+            raise Refused(503, self._refused)
 
     def _bind(self, call: Call, member_id: int) -> None:
         self._calls[member_id] = call
@@ -111,15 +130,28 @@ class RunningRoom:
 
     def _apply(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.AddMember(member_id, muted, deaf, isolated):
-                self._calls[member_id].leg.join(self.mix, muted=muted, deaf=deaf, isolated=isolated)
+            case effects.AddMember(member_id, muted, deaf, isolated, voices_only):
+                self._calls[member_id].leg.join(
+                    self.mix, muted=muted, deaf=deaf, isolated=isolated, voices_only=voices_only
+                )
             case effects.SetMember(member_id):
                 self._set(member_id, effect)
             case effects.RemoveMember(member_id):
                 self._remove(member_id)
-            case effects.HangUp(member_id):
+            case effects.HangUp(member_id, sounds, language):
                 if call := self._leaving.pop(member_id, None):
-                    self._spawn(call.hang_up())
+                    self._spawn(_dismiss(call, sounds, language))
+            case effects.Transfer(member_id, extension):
+                if call := self._leaving.pop(member_id, None):
+                    call.release(extension)
+            case effects.Execute(member_id, application, arguments):
+                self._execute(member_id, application, arguments)
+            case effects.SendDigit(member_id, digit):
+                self._send_digit(member_id, digit)
+            case effects.Hear(listener_id, speaker_id, on):
+                self._hear(listener_id, speaker_id, on)
+            case effects.ToggleRecording():
+                self._spawn(self._toggle_recording())
             case effects.PlayToMember(member_id, sounds, language):
                 if call := self._calls.get(member_id):
                     call.play(sounds, language)
@@ -154,6 +186,43 @@ class RunningRoom:
             if not call.ended:
                 self._leaving[member_id] = call
 
+    def _hear(self, listener_id: int, speaker_id: int, on: bool) -> None:
+        listener, speaker = self._calls.get(listener_id), self._calls.get(speaker_id)
+        if listener is None or speaker is None:
+            return
+        try:
+            listener.leg.hear(speaker.leg, on)
+        except MediaFull as full:
+            self._refused = str(full)
+            self.room.relations.clear(listener_id, speaker_id)
+
+    def _send_digit(self, member_id: int, digit: str) -> None:
+        call = self._calls.get(member_id)
+        if call is not None and not call.leg.press(digit):
+            call.play([f"tone_stream://{digit}(160,80)"], self.room.settings.language)
+
+    def _execute(self, member_id: int, application: str, arguments: str) -> None:
+        """The applications that make sense on a call which stays in the room (semantics 4.1)."""
+        call = self._calls.get(member_id)
+        match application:
+            case "playback" | "play" if call is not None and arguments:
+                call.play([arguments], self.room.settings.language)
+            case "hangup":
+                self.act(lambda room, now: room.remove(member_id, now))
+            case "transfer":
+                self.act(lambda room, now: room.transfer(member_id, arguments.split(" ", 1)[0], now))
+            case _:
+                _log.warning("application is unknown and left out", application=application)
+
+    async def _toggle_recording(self) -> None:
+        try:
+            await (self.recording.stop() if self.room.recording else self.recording.start())
+        except Refused as refused:
+            _log.warning("recording refused", reason=str(refused), room=self.room.settings.conference_id)
+
+    def _recording_changed(self, on: bool, _media_id: str) -> None:
+        self.act(lambda room, now: room.set_recording(on, now))
+
     def _play(self, sound: Playable | None) -> None:
         seconds = 0.0
         if sound is not None and self.room.queued_seconds(self._loop.time()) > MAX_QUEUED_SECONDS:
@@ -184,5 +253,29 @@ class RunningRoom:
     def _destroy(self) -> None:
         self._queue.close()
         self._music.close()
+        self._spawn(self.recording.close())
         self.mix.close()
         self._on_destroyed(self)
+
+
+def quality(heard: LegStatistics) -> dict[str, Any]:
+    """What was received of a call so far. Times in milliseconds."""
+    expected = heard.packets_received + heard.packets_lost
+    return {
+        "packets_received": heard.packets_received,
+        "packets_sent": heard.packets_sent,
+        "loss_percent": round(100 * heard.packets_lost / expected, 2) if expected else 0.0,
+        "late_packets": heard.packets_late,
+        "jitter_ms": round(heard.jitter_ms, 1),
+        "playout_delay_ms": round(heard.playout_delay_ms, 1),
+        "concealed_ms": heard.concealed_ms,
+    }
+
+
+async def _dismiss(call: Call, sounds: Sequence[Sound], language: str) -> None:
+    """Say goodbye, and hang up."""
+    with contextlib.suppress(HungUp, TimeoutError):
+        async with asyncio.timeout(LONGEST_FAREWELL):
+            if sounds:
+                await call.play_to_end(sounds, language)
+    await call.hang_up()

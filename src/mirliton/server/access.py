@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mirliton.conference.defaults import LANGUAGE
-from mirliton.sip.types import Credential, Device
+from mirliton.sip.types import Bridge, Credential, Device
 from mirliton.store import Document, Store
 
 
 class StoredCredentials:
-    """A `sip.types.CredentialSource`: devices with a SIP password."""
+    """A `sip.types.CredentialSource`: devices with a SIP password, and conferences with one for bridges."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,12 +20,14 @@ class StoredCredentials:
         return str(found.body.get("realm", domain)) if found else domain
 
     async def credential(self, realm: str, username: str) -> Credential | None:
-        """The enabled device with this SIP user name, and its digests."""
+        """The enabled device or the conference with this SIP user name, and its digests."""
         found = await self._store.sip_credential(realm, username)
         if found is None:
             return None
-        device = Device(found.account.id, found.device.id, found.device.body.get("owner_id"), username)
-        return Credential(device, found.ha1)
+        account_id, holder = found.account.id, found.holder
+        if holder.type == "conference":
+            return Credential(Bridge(account_id, holder.id), found.ha1)
+        return Credential(Device(account_id, holder.id, holder.body.get("owner_id"), username), found.ha1)
 
 
 class RecordedSounds:

@@ -28,6 +28,7 @@ class Claim(NamedTuple):
 CONFERENCE_NUMBER = "conference_number"
 CALLFLOW_NUMBER = "callflow_number"
 SIP_USERNAME = "sip_username"
+BRIDGE_USERNAME = "bridge_username"
 USERNAME = "username"
 CREDENTIAL = "credential"  # value "md5:…" or "sha:…"
 REALM = "realm"
@@ -57,6 +58,8 @@ def claims_of(account_id: str, kind: str, body: dict[str, Any], private: dict[st
     match kind:
         case "conference":
             found = [Claim(account_id, CONFERENCE_NUMBER, number) for number in conference_numbers(body)]
+            if username := body.get("bridge_username"):
+                found.append(Claim(account_id, BRIDGE_USERNAME, username))
         case "callflow":
             found = [Claim(account_id, CALLFLOW_NUMBER, number) for number in body.get("numbers", ())]
         case "device":

@@ -6,7 +6,14 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mirliton.store.claims import CALLFLOW_NUMBER, CONFERENCE_NUMBER, REALM, SIP_USERNAME, stored_value
+from mirliton.store.claims import (
+    BRIDGE_USERNAME,
+    CALLFLOW_NUMBER,
+    CONFERENCE_NUMBER,
+    REALM,
+    SIP_USERNAME,
+    stored_value,
+)
 from mirliton.store.database import Database
 from mirliton.store.document import Document, NotFound
 from mirliton.store.documents import Documents, read_row
@@ -25,10 +32,10 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SipCredential:
-    """A device that may authenticate: HA1 in hex by digest algorithm name ("MD5", "SHA-256")."""
+    """Who may authenticate, a device or a conference for its bridges: HA1 in hex by digest algorithm ("MD5", …)."""
 
     account: Document
-    device: Document
+    holder: Document
     ha1: dict[str, str]
 
 
@@ -54,15 +61,18 @@ class Lookup:
         return Route(default, None) if default else None
 
     async def sip_credential(self, realm: str, username: str) -> SipCredential | None:
-        """The enabled device with this SIP user name in the account with this realm, if it has a password."""
+        """Who has this SIP user name, and a password, in the account with this realm: an enabled device, or else the
+        conference that names it as that of its bridges."""
         account = await self.claimed("", REALM, realm.lower())
-        if account is None:
+        if account is None or not account.body.get("enabled", True):
             return None
-        device = await self.claimed(account.id, SIP_USERNAME, username)
-        if device is None or not device.body.get("enabled", True) or not account.body.get("enabled", True):
+        holder = await self.claimed(account.id, SIP_USERNAME, username)
+        if holder is None:
+            holder = await self.claimed(account.id, BRIDGE_USERNAME, username)
+        if holder is None or not holder.body.get("enabled", True):
             return None
-        ha1 = device.private.get("ha1")
-        return SipCredential(account, device, ha1) if ha1 else None
+        ha1 = holder.private.get("ha1")
+        return SipCredential(account, holder, ha1) if ha1 else None
 
     async def claimed(self, scope: str, kind: str, value: str) -> Document | None:
         """The document that holds this claim."""
