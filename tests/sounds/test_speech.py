@@ -37,7 +37,7 @@ class World:
 
     async def heard(self, text: str, *languages: str) -> tuple[Signal, int]:
         signal, rate = soundfile.read(await self.speech.file(text, languages or ["en-us"]))
-        return signal, rate
+        return np.asarray(signal), int(rate)
 
     def left_over(self) -> list[Path]:
         return list(self.folder.glob(".partial-*"))
@@ -55,7 +55,7 @@ def bands(signal: Signal, rate: int) -> Signal:
     """Share of the energy in each kHz up to 8."""
     power = np.abs(np.fft.rfft(signal)) ** 2
     kilohertz = (np.fft.rfftfreq(len(signal), 1 / rate) // 1000).astype(int)
-    return np.bincount(kilohertz, power)[:8] / power.sum()
+    return np.asarray(np.bincount(kilohertz, power)[:8] / power.sum())
 
 
 async def test_speech_has_the_energy_of_a_voice_and_the_loudness_of_the_prompts(world: World) -> None:
