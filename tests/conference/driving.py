@@ -97,5 +97,10 @@ def events(effects: list[Effect]) -> list[str]:
     return [effect.event["event"] for effect in effects if isinstance(effect, Publish)]
 
 
+def event(effects: list[Effect], name: str) -> dict[str, Any]:
+    """The first event of this kind."""
+    return next(dict(effect.event) for effect in only(effects, Publish) if effect.event["event"] == name)
+
+
 def only(effects: list[Effect], kind: type[EffectT]) -> list[EffectT]:
     return [effect for effect in effects if isinstance(effect, kind)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirliton.conference.digits import DIGIT_SECONDS, Binding, DigitMatcher
+from mirliton.conference.digits import DIGIT_SECONDS, MAX_TYPED, BadBinding, Binding, DigitMatcher, check_digits
 from mirliton.conference.profile import Configuration
 from mirliton.conference.settings import Conference, RoomSettings, room_settings
 
@@ -148,3 +148,59 @@ def test_every_binding_can_be_typed(bound: list[str], data: st.DataObject) -> No
     ran = run(match, wanted)
     late = match.expire(DIGIT_SECONDS)
     assert [*ran, *([late.digits] if late else [])] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("bound", "typed", "at_once", "later"),
+    [
+        (["~[1-3]"], "2", [], "2"),
+        (["~[1-3]"], "9", [], None),
+        (["=~[1-3]"], "2", ["2"], None),
+        (["~[1-9]{4}"], "1234", [], "1234"),
+        (["=~[1-9]{4}"], "12345", ["1234"], None),
+        (["~\\d{2}", "12"], "12", [], "12"),
+        (["=1", "12"], "12", ["1"], None),
+        (["=1", "~1\\d"], "1", ["1"], None),
+        (["=*a"], "*A", ["*A"], None),
+        (["~a+"], "AA", [], "AA"),
+        (["~1", "~[0-9]"], "1", [], "1"),
+    ],
+)
+def test_expressions_and_first_matches(bound: list[str], typed: str, at_once: list[str], later: str | None) -> None:
+    match = DigitMatcher([Binding(check_digits(each), "event") for each in bound])
+    assert run(match, typed) == at_once
+    late = match.expire(DIGIT_SECONDS)
+    assert (late.digits if late else None) == later
+
+
+def test_the_first_of_two_expressions_that_match_runs() -> None:
+    match = DigitMatcher([Binding("~[0-9]", "mute"), Binding("~1", "deaf")])
+    run(match, "1")
+    late = match.expire(DIGIT_SECONDS)
+    assert late is not None
+    assert late.action == "mute"
+
+
+def test_what_is_typed_for_an_expression_is_bounded() -> None:
+    match = matcher("~1+")
+    run(match, "1" * (MAX_TYPED - 1))
+    assert match.deadline is not None
+    assert run(match, "1") == ["1" * MAX_TYPED]
+    assert match.deadline is None
+
+
+@pytest.mark.parametrize("digits", ["", "=", "x", "~(", "~(a)\\1", "~" + "1" * 300, "1" * 40, "=~["])
+def test_digits_that_cannot_be_matched_are_refused(digits: str) -> None:
+    with pytest.raises(BadBinding):
+        check_digits(digits)
+
+
+def test_an_expression_that_takes_others_exponential_time_is_harmless() -> None:
+    match = matcher("~(1+)+2")
+    assert run(match, "1" * 31 + "3") == []
+
+
+@given(st.text(max_size=20))
+def test_any_digits_are_taken_or_refused(digits: str) -> None:
+    group = room({"controls": [{"digits": digits, "action": "mute"}]}).member_controls
+    assert len(group.bindings) + len(group.complaints) == 1
