@@ -40,6 +40,7 @@ class ToneLimits:
 
     seconds: float = 60.0
     statements: int = 1000
+    tokens: int = 5000
     runs: int = 1000
 
 
@@ -67,6 +68,7 @@ class _State:
     pieces: list[Samples] = field(default_factory=list)
     length: int = 0
     statements: int = 0
+    tokens: int = 0
 
     def samples(self, milliseconds: float) -> int:
         return max(0, int(milliseconds * (self.rate // 1000)))
@@ -107,6 +109,9 @@ def _obey(statement: str, state: _State, limits: ToneLimits, rate: int) -> None:
         _set(statement[0], statement[2:], state, limits)
         return
     for on, off, frequencies in _tokens(statement, state):
+        state.tokens += 1
+        if state.tokens > limits.tokens:
+            raise ToneScriptInvalid(f"the tone script makes more than {limits.tokens} tones: make it shorter")
         _append(state, on, off, frequencies, round(limits.seconds * rate))
 
 
