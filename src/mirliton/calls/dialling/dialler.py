@@ -197,9 +197,9 @@ class Dialler:
     async def _attend(self, call: Call, admission: Admission) -> None:
         if self._line.settle_seconds:
             await call.pause(self._line.settle_seconds)
-        if admission.caller.join_existing and self._no_room(admission.conference):
-            return
-        await self._rooms.attend(call, admission)
+        onward = await self._rooms.attend(call, admission)
+        if onward is not None:
+            _log.warning("a called member cannot go on to a number: hung up", call_id=call.info.call_id)
 
     async def _watch(self, call: Call, attending: asyncio.Task[None], pays: str | None) -> None:
         """Hang up a call whose phone is gone, and one on the trunk whose account cannot pay the next minute."""

@@ -9,7 +9,7 @@ from mirliton.sip.outgoing import callable_uri
 
 MAX_URI_LENGTH = 512
 _ID_LENGTH = 32
-_NUMBER = re.compile(r"\+?[0-9]{5,15}|[0-9*#+]{1,4}")
+_NUMBER = re.compile(r"\+?[0-9]{5,15}|\+[0-9]{1,3}|[0-9*#]{1,4}")
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

@@ -85,5 +85,8 @@ class Budgets(Protocol):
 class DialledRooms(RunningRooms, Protocol):
     """The rooms that answered calls join; `calls.rooms.Rooms` are some."""
 
-    async def attend(self, call: Call, admission: Admission) -> None:
-        """Be in the room until the call ends; a caller who cannot come in is told why and hung up."""
+    async def attend(self, call: Call, admission: Admission) -> str | None:
+        """Be in the room until the call ends (None) or is let go to another number (that).
+
+        Who cannot come in is told why and hung up.
+        """
