@@ -113,6 +113,8 @@ async def test_failures_have_the_names_of_httpx() -> None:
             await http.get("http://nothing.invalid/")
         with pytest.raises(httpx.ConnectError):
             await http.get(f"http://{'a' * 64}.example/")
+        with pytest.raises(httpx.ConnectError, match="no port"):
+            await http.get(f"http://127.0.0.1:{port + 65536}/")
     async with served(b"no http\r\n\r\n") as local, client(HERE, timeout=5, max_connections=2) as http:
         with pytest.raises(httpx.RemoteProtocolError):
             await http.get(f"http://127.0.0.1:{local.port}/")

@@ -49,8 +49,9 @@ def _check_uri(call: Call, uri: str) -> None:
         url = httpx.URL(uri)
     except httpx.InvalidURL as error:
         raise wrong("uri", "wrong_format", f"is no address: {error}", value=uri, format="uri") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        message = "must begin with http:// or https:// and name a host: change it"
+    port = 80 if url.port is None else url.port
+    if url.scheme not in ("http", "https") or not url.host or not 0 < port < 65536:
+        message = "must begin with http:// or https:// and name a host, and a port only up to 65535: change it"
         raise wrong("uri", "wrong_format", message, value=uri, format="uri")
     try:
         address = ip_address(url.host)

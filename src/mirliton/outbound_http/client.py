@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Network
 
@@ -66,6 +67,8 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
 
         The waits for the lookup and all addresses share `timeout`.
         """
+        if not 0 < port < 65536:  # the system's resolver would take it modulo 65536
+            raise httpcore.ConnectError(f"{port} is no port")
         end = None if timeout is None else time.monotonic() + timeout
         addresses = await self._found(host, port, timeout)
         for tries_left in range(len(addresses), 0, -1):
@@ -163,8 +166,9 @@ _FAILURES = (
 )
 
 
+@cache
 def _trust() -> ssl.SSLContext:
-    """The authorities that come with `httpx`, and those that the operator gave the system."""
+    """The authorities that come with `httpx`, and those that the operator gave the system; slow to read."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

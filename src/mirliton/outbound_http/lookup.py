@@ -45,8 +45,8 @@ class SystemLookup:
             result = _addresses(host, port)
         except OSError as error:
             result = error
-        except UnicodeError as error:  # a label that is empty or too long
-            result = OSError(f"{host!r} is no host name: {error}")
+        except (ValueError, OverflowError) as error:  # a label that is empty or too long, a port beyond all ports
+            result = OSError(f"{host!r}, port {port} is no address: {error}")
         with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits
             loop.call_soon_threadsafe(self._finish, answer, result)
 
