@@ -94,11 +94,13 @@ class OneDevice:
 
 
 @asynccontextmanager
-async def somebody(trusted: str = "127.0.0.0/8") -> AsyncIterator[tuple[Callee, str]]:
+async def somebody(
+    trusted: str = "127.0.0.0/8", algorithms: tuple[str, ...] = ("MD5", "SHA-256")
+) -> AsyncIterator[tuple[Callee, str]]:
     """A callee and its address, HOST:PORT."""
     callee = Callee()
     settings = SipSettings.model_validate({"listen": "127.0.0.1:0", "trusted": [trusted]})
-    agent = callee.agent = SipAgent(settings, callee.answer, OneDevice())
+    agent = callee.agent = SipAgent(settings, callee.answer, OneDevice(), digest_algorithms=algorithms)
     await agent.start()
     try:
         yield callee, "{}:{}".format(*agent.listening)
