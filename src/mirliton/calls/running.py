@@ -277,5 +277,6 @@ async def _dismiss(call: Call, sounds: Sequence[Sound], language: str) -> None:
     with contextlib.suppress(HungUp, TimeoutError):
         async with asyncio.timeout(LONGEST_FAREWELL):
             if sounds:
+                call.stop_sounds()  # what was queued for a member of the room is not for one who was sent away
                 await call.play_to_end(sounds, language)
     await call.hang_up()

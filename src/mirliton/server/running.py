@@ -54,6 +54,7 @@ class Server:
         changes = Changes()
         building = Building(settings, store, engine, changes)
         stack.push_async_callback(building.sounds.close)
+        await building.names.sweep()
         await building.recordings.recover()
         stack.push_async_callback(building.recordings.close)
         await building.webhooks.start()
