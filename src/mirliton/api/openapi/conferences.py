@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mirliton.api.openapi.operations import Example, Operation, Section, Shape
 from mirliton.api.openapi.resources import document_operations
-from mirliton.api.openapi.shapes import COUNT, FLAG, TEXT, record, reference, rows, stored
+from mirliton.api.openapi.shapes import COUNT, FLAG, TEXT, described, record, reference, rows, stored
 
 DOCUMENT = "/accounts/{account_id}/conferences/{document_id}"
 PARTICIPANTS = f"{DOCUMENT}/participants"
@@ -12,11 +12,33 @@ PARTICIPANT = f"{PARTICIPANTS}/{{participant_id}}"
 SALES = {"document_id": "sales"}
 ONE = {"document_id": "sales", "participant_id": "$P"}
 LIVE_KEYS: dict[str, Shape] = {"members": COUNT, "moderators": COUNT, "admins": COUNT, "duration": COUNT}
-ACTION: Shape = {
-    "type": "object",
-    "properties": {"action": TEXT, "data": {"type": "object"}},
-    "description": "The action's name at the top or in `data`; its arguments in the innermost `data`",
-}
+MEDIA: Shape = record({"media_id": described(TEXT, "A media address")})
+RELATION: Shape = record(
+    {
+        "participant_id": COUNT,
+        "other_participant": COUNT,
+        "relationship": {"enum": ["mute", "deaf", "clear"]},
+    },
+    "participant_id", "other_participant",
+)  # fmt: skip
+
+
+def _orders(*plain: str, **with_arguments: Shape) -> Shape:
+    """The body of an action: one of these."""
+    orders = [record({"action": {"const": name}}) for name in plain]
+    orders += [record({"action": {"const": name}, "data": shape}) for name, shape in with_arguments.items()]
+    text = "The action's name may also stand in `data`, and its arguments in a `data` inside that"
+    return {"anyOf": orders, "description": text}
+
+
+CHANGES = ("mute", "unmute", "deaf", "undeaf", "kick")
+ON_ROOM = _orders(
+    "lock", "unlock",
+    play=MEDIA, record=record({"action": {"enum": ["start", "stop"]}}), dial=reference("conferences.dial"),
+)  # fmt: skip
+ON_MANY = _orders(*CHANGES, play=MEDIA, relate=RELATION)
+ON_ONE = _orders(*CHANGES, play=MEDIA)
+
 STATE: dict[str, Shape] = {
     "_read_only": {"type": "object", "description": "The state that the action left"},
     "message": {"type": "string", "description": "Says so when the room does not run"},
@@ -93,7 +115,7 @@ ROOMS = Section(
             "or `stop`; `dial` ([its keys](keys.md#conferencesdial)).",
             {"anyOf": [SAID, DIALLED, {"type": "object"}]},
             202,
-            ACTION,
+            ON_ROOM,
             whole_body=True,
             extra=STATE,
             refusals=REFUSED,
@@ -129,12 +151,12 @@ ROOMS = Section(
             "beside `data` is the participant as it is now, empty after `kick`.",
             {"const": "ok"},
             202,
-            ACTION,
+            ON_ONE,
             whole_body=True,
             extra=STATE,
             refusals=REFUSED,
             examples=(
-                *(_act("", action, path=ONE) for action in ("mute", "unmute", "deaf", "undeaf")),
+                *(_act("", action, path=ONE) for action in CHANGES if action != "kick"),
                 _act("", "play", path=ONE, body={
                     "data": {"action": "play", "data": {"media_id": "tone_stream://%(200,100,440)"}}}),
                 _act("", "kick", path={"document_id": "sales", "participant_id": "$Q"}),
@@ -148,7 +170,7 @@ ROOMS = Section(
             "hear the other), `clear`.",
             {"anyOf": [CONFERENCE, SAID]},
             202,
-            ACTION,
+            ON_MANY,
             whole_body=True,
             extra=STATE,
             refusals=REFUSED,
@@ -157,7 +179,7 @@ ROOMS = Section(
                     "participant_id": "#P", "other_participant": "#Q", "relationship": "mute"}}}),
                 _act("", "play", body={
                     "data": {"action": "play", "data": {"media_id": "tone_stream://%(200,100,440)"}}}),
-                *(_act("", action, code=200) for action in ("mute", "unmute", "deaf", "undeaf", "kick")),
+                *(_act("", action, code=200) for action in CHANGES),
             ),
         ),
     },

@@ -54,6 +54,7 @@ GAPS = {
     "participant_id": "The participant's number",
     "category": "`conferences`",
     "schema_id": "The schema's id",
+    "socket_id": "The socket's `websocket_session_id`",
     "token": "A token",
 }
 GAP = re.compile(r"\{(\w+)\}")
@@ -124,9 +125,9 @@ def _operation(route: Route, verb: str, section: Section, told: Operation) -> di
 
 
 def operation_id(path: str, verb: str) -> str:
-    """A name for generated clients: `get_conferences_document_id_participants`."""
-    words = re.sub(r"[^A-Za-z]+", "_", path.removeprefix("/accounts/{account_id}/")).strip("_")
-    return f"{verb.lower()}_{words}"
+    """A name for generated clients: `get_account_conferences_document_id_participants`."""
+    own = path.replace("/accounts/{account_id}/", "/account/", 1)
+    return f"{verb.lower()}_{re.sub(r'[^A-Za-z]+', '_', own).strip('_')}"
 
 
 def codes(route: Route, verb: str, told: Operation) -> list[int]:
