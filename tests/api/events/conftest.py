@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,12 @@ from mirliton.store import Document, Store, bootstrap
 from .rooms import PlayedRooms
 
 ROOM = "c" * 32
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until something is so."""
+    while not holds():  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0)
 
 
 class Client:
@@ -106,6 +112,12 @@ class Served:
         host, port = self.server.address
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as http:
             return await http.get(f"/v2{path}", headers={"X-Auth-Token": token or self.token})
+
+    def held(self) -> list[int]:
+        """How many bytes wait for each connection that does not read."""
+        connections = self.server._server.server_state.connections
+        sizes = [connection.transport.get_write_buffer_size() for connection in connections]
+        return [size for size in sizes if size]
 
     def counted(self, name: str, **labels: str) -> float:
         """A number of `/metrics`."""

@@ -95,7 +95,7 @@ class EventHub:
         self._sources[source] += 1
         if self._task is None:
             self._heard = self._feed.subscribe(self._burst)
-            self._task = asyncio.create_task(self._hand_on(self._heard), name="events")
+            self._task = asyncio.create_task(self._hand_on(self._heard, self._feed.published), name="events")
         return socket
 
     def remove(self, socket: Socket) -> None:
@@ -141,8 +141,8 @@ class EventHub:
 
     # Events
 
-    async def _hand_on(self, heard: Subscription) -> None:
-        number, lost = self._feed.published, 0
+    async def _hand_on(self, heard: Subscription, number: int) -> None:
+        lost = 0
         while True:
             event = await heard.get()
             number += 1 + heard.lost - lost

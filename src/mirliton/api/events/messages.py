@@ -32,18 +32,16 @@ class Message:
 class Heading:
     """What every event of one subscription begins with: the keys of 7.2, and the client's own name and metadata."""
 
-    def __init__(self, account_id: str, binding: Binding, name: str | None, metadata: Any) -> None:
-        """`metadata` can be written as JSON."""
-        self._keys: dict[str, Any] = {
+    def __init__(self, account_id: str, binding: Binding, name: str | None, metadata: str | None) -> None:
+        """`metadata` is JSON already."""
+        keys = {
             "action": "event",
             "subscribed_key": binding.text,
             "subscription_key": binding.pattern(account_id),
         }
         if name is not None:
-            self._keys["subscription_name"] = name
-        if metadata is not None:
-            self._keys["metadata"] = metadata
-        self._start = _json(self._keys)[:-1]
+            keys["subscription_name"] = name
+        self._start = _json(keys)[:-1] + ("" if metadata is None else f',"metadata":{metadata}')
 
     def event(self, message: Message) -> str:
         """The text of an event."""
@@ -54,7 +52,7 @@ class Heading:
         """The text that tells the state of a room; None when it does not run."""
         state = NO_ROOM if live is None else live
         where = {"account_id": account_id, "conference_id": conference_id, "is_running": live is not None}
-        return _json({**self._keys, "name": "snapshot", "data": {**state, **where}})
+        return f'{self._start},"name":"snapshot","data":{_json({**state, **where})}}}'
 
 
 def reply(request_id: str | int, data: Mapping[str, Any]) -> str:

@@ -113,16 +113,18 @@ def friendly_name(order: Request) -> str | None:
     return name
 
 
-def metadata(order: Request) -> Any:
-    """What the client wants to see in every event of the subscription; raises `Refused`."""
+def metadata(order: Request) -> str | None:
+    """What the client wants to see in every event of the subscription, as JSON; raises `Refused`."""
     given = order.given("metadata")
+    if given is None:
+        return None
     try:
-        written = json.dumps(given, allow_nan=False)
+        written = json.dumps(given, allow_nan=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         raise Refused("data", "metadata cannot be sent back: use something simpler") from None
     if len(written) > MAX_METADATA:
         raise Refused("data", f"metadata may have at most {MAX_METADATA} characters")
-    return given
+    return written
 
 
 def wants_snapshot(order: Request) -> bool:
