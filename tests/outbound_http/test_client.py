@@ -11,7 +11,6 @@ import pytest
 
 from mirliton.outbound_http import AddressNotAllowed, client
 from mirliton.outbound_http.addresses import Address
-from mirliton.outbound_http.lookup import SystemLookup
 
 HERE = [IPv4Network("127.0.0.1/32")]
 
@@ -135,12 +134,3 @@ async def test_a_lookup_that_does_not_end_is_given_up() -> None:
     async with client([], timeout=0.05, max_connections=2, lookup=never) as http:
         with pytest.raises(httpx.ConnectTimeout, match="not found in time"):
             await http.get("http://hook.example/")
-
-
-async def test_lookups_are_bounded_and_a_cancelled_one_gives_its_place_back() -> None:
-    lookup = SystemLookup(limit=1)
-    first = asyncio.ensure_future(lookup("localhost", 80))
-    await asyncio.sleep(0)
-    first.cancel()
-    found = await asyncio.wait_for(lookup("127.0.0.1", 80), 30)
-    assert found == [IPv4Address("127.0.0.1")]

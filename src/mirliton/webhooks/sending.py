@@ -34,8 +34,9 @@ class Sender:
                 ) as answer,
             ):
                 await _read_some(answer)
-        except TimeoutError:
-            return Outcome(False, reason=f"no complete answer within {self._seconds:g} seconds")
+        except (TimeoutError, httpx.TimeoutException) as error:
+            said = f": {_text(error)}" if str(error) else ""
+            return Outcome(False, reason=f"no complete answer within {self._seconds:g} seconds{said}")
         except AddressNotAllowed as error:
             return Outcome(False, reason=_text(error), final=True)
         except httpx.InvalidURL as error:

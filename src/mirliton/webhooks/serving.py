@@ -196,7 +196,9 @@ class Webhooks:
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            _log.error("a task of webhooks had ended with a fault", fault=repr(result))
 
 
 def _count(revision: str) -> int:
