@@ -51,6 +51,7 @@ class FakeRooms:
             "start_time": 1_700_000_000,
             "participants": participants,
             "focus": "node-1",
+            "document": self.documents.get((account_id, conference_id)),
         }
 
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:

@@ -290,3 +290,33 @@ async def test_an_account_that_is_full_says_so(api: Api) -> None:
     answer = await api.call("PUT", "/conferences", {"data": {"name": "x"}})
     assert (answer.status_code, answer.json()["message"]) == (403, "forbidden")
     assert "max_documents_per_account" in answer.json()["data"]["message"]
+
+
+async def test_effective_settings_say_where_each_comes_from(api: Api) -> None:
+    made = await api.make("conferences", name="x", language="de-de", profile={"enter-sound": ""})
+    await api.call("POST", "/config/conferences", {"data": {"pin_timeout": 7000}})
+    path = f"/conferences/{made['id']}"
+    plain = (await api.call("GET", path)).json()["data"]
+    assert "effective" not in plain
+    answer = await api.call("GET", f"{path}?effective=true")
+    found = answer.json()["data"]["effective"]
+    assert found["language"] == {"value": "de-de", "source": "document"}
+    assert found["pin_timeout"] == {"value": 7000, "source": "account"}
+    assert found["profile.enter-sound"]["value"] == ""
+    assert found["profile.interval"] == {"value": 20, "source": "built-in"}
+    assert all(set(one) == {"value", "source"} for one in found.values())
+    assert {key: value for key, value in answer.json()["data"].items() if key != "effective"} == plain
+    assert answer.headers["etag"] != (await api.call("GET", path)).headers["etag"]
+    patched = await api.call("PATCH", path, {"data": {"x": 1}}, headers={"If-Match": answer.headers["etag"]})
+    assert patched.status_code == 200
+
+
+async def test_effective_settings_of_an_ad_hoc_room_are_those_that_it_was_opened_with(api: Api) -> None:
+    idle = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]["effective"]
+    assert idle["max_participants"]["value"] == 0
+    api.rooms.open(api.account.id, "sales", False)
+    silent = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]
+    assert "effective" not in silent
+    api.rooms.documents[api.account.id, "sales"] = {"name": "sales", "max_participants": 5}
+    running = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]["effective"]
+    assert running["max_participants"] == {"value": 5, "source": "document"}

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mirliton.api import accounts, conferences, configuration, login, media, schema_pages
 from mirliton.api.attempts import Attempts
-from mirliton.api.call import OnDocumentChange, Route, Services, WebhookAttempts, no_attempts
+from mirliton.api.call import FindConfiguration, OnDocumentChange, Route, Services, WebhookAttempts, no_attempts
 from mirliton.api.callflows import CALLFLOWS
 from mirliton.api.devices import DEVICES
 from mirliton.api.dispatch import METHODS, endpoint, request_id_of
@@ -26,6 +26,7 @@ from mirliton.api.users import USERS
 from mirliton.api.webhooks import WEBHOOKS
 from mirliton.calls.events import EventFeed
 from mirliton.calls.live import Dialling, LiveRooms
+from mirliton.calls.stored import StoredCallData
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 
@@ -60,10 +61,12 @@ def create_app(
     dialling: Dialling | None = None,
     webhook_attempts: WebhookAttempts = no_attempts,
     events: EventFeed | None = None,
+    configuration: FindConfiguration | None = None,
 ) -> FastAPI:
     """The application. The store must be open while requests come; `now` only measures login attempts.
 
-    Without `events` there is nothing to listen to, and no `/v2/events`.
+    Without `events` there is nothing to listen to, and no `/v2/events`. `configuration` is what calls go by; without
+    it, what the store has.
     """
     node = f"mirliton@{platform.node()}"
     hub = EventHub(events, settings.events, metrics_registry, node) if events is not None else None
@@ -81,6 +84,7 @@ def create_app(
         metrics=ApiMetrics(metrics_registry),
         changed=changed,
         node=node,
+        configuration=configuration or StoredCallData(store).conference_configuration,
         dialling=dialling,
         webhook_attempts=webhook_attempts,
         events=hub,

@@ -11,6 +11,7 @@ from mirliton.api.attempts import Attempts
 from mirliton.api.errors import wrong
 from mirliton.api.metrics import ApiMetrics
 from mirliton.calls.live import Dialling, LiveRooms
+from mirliton.conference.profile import Configuration
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 from mirliton.store.tokens import Token
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 OnDocumentChange = Callable[[str, Document], None]
 """Told after a change was stored: "created", "changed" or "deleted", and the document (for "deleted", as it was)."""
+
+FindConfiguration = Callable[[str], Awaitable[Configuration]]
+"""Account id -> category `conferences` as its calls see it (semantics 2.7)."""
 
 WebhookAttempts = Callable[[str, str | None], list[dict[str, Any]]]
 """(account id, webhook id or None for all) -> the last attempts to tell webhooks of events, newest first."""
@@ -41,6 +45,7 @@ class Services:
     metrics: ApiMetrics
     changed: OnDocumentChange
     node: str
+    configuration: FindConfiguration
     dialling: Dialling | None = None
     webhook_attempts: WebhookAttempts = no_attempts
     events: "EventHub | None" = None

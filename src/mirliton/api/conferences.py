@@ -1,11 +1,14 @@
 """Conferences: documents, with the running room beside them (semantics 6.2, 6.3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from mirliton.api.actions import act_on_room
 from mirliton.api.authentication import is_id
 from mirliton.api.call import Call, Reply, Route
+from mirliton.api.effective import effective_settings
 from mirliton.api.errors import wrong
 from mirliton.api.listing import digest, list_documents
 from mirliton.api.participants import act_on_many, act_on_one, list_participants, read_participant
@@ -15,6 +18,7 @@ from mirliton.schemas import defaults
 from mirliton.store import Document, NotFound
 from mirliton.store.credentials import ha1
 
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 COLUMNS = ("name", "owner_id", "member", "moderator", "conference_numbers", "ui_flags")
 
 
@@ -68,9 +72,10 @@ class Conferences(Resource):
         return await list_documents(call, self.kind, row)
 
     async def read(self, call: Call) -> Reply:
-        """The document, or for an unknown id an ad-hoc room, with the live block."""
+        """The document, or for an unknown id an ad-hoc room, with the live block; `?effective=true` says why."""
         document = await self.stored(call)
-        return self.with_room(call, document)
+        found = await effective_settings(call, document) if call.query.get("effective") == "true" else None
+        return self.with_room(call, document, {} if found is None else {"effective": found})
 
     async def act(self, call: Call) -> Reply:
         """An action on the room."""
@@ -92,8 +97,8 @@ class Conferences(Resource):
         except NotFound:
             return None
 
-    def with_room(self, call: Call, document: Document | None) -> Reply:
-        """The conference as a client sees it. While the room runs the ETag follows the room, too."""
+    def with_room(self, call: Call, document: Document | None, more: Mapping[str, Any] = EMPTY) -> Reply:
+        """The conference as a client sees it, and `more`. While the room runs the ETag follows the room, too."""
         conference_id = call.path["document_id"]
         snapshot = call.services.live.snapshot(call.account.id, conference_id)
         if document is None:
@@ -103,9 +108,10 @@ class Conferences(Resource):
         data["_read_only"] |= live_block(snapshot)
         if snapshot is not None and snapshot.get("focus"):
             data["focus"] = snapshot["focus"]
+        data |= more
         if document is None:
             return Reply(data, etag=digest(data))
-        etag = document.revision if snapshot is None else f"{document.revision};{digest(data)}"
+        etag = document.revision if snapshot is None and not more else f"{document.revision};{digest(data)}"
         return Reply(data, etag=etag, revision=document.revision)
 
     def reply(self, document: Document, code: int = 200, headers: dict[str, str] | None = None) -> Reply:
