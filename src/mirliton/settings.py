@@ -148,6 +148,7 @@ class DialSettings(_Section):
     uri_networks: list[IPv4Network] = [IPv4Network("127.0.0.0/8")]
     timeout_seconds: int = 30
     max_endpoints: int = 50
+    max_calls_per_account: int = 100
     calls_per_day: int = 200
     minutes_per_day: int = 1000
 

@@ -1,7 +1,7 @@
 """A server without sockets that can call: phones by SIP address, documents and budgets in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
@@ -119,6 +119,7 @@ class FakeCallees:
     def __init__(self) -> None:
         self.documents: dict[tuple[str, str], Stored] = {}
         self.extensions: dict[tuple[str, str], str] = {}
+        self.listings = 0
 
     def put(self, document_id: str, kind: str, account_id: str = ACCOUNT, **body: Any) -> str:
         self.documents[account_id, document_id] = Stored(document_id, kind, body)
@@ -130,12 +131,13 @@ class FakeCallees:
     async def document(self, account_id: str, document_id: str) -> Stored | None:
         return self.documents.get((account_id, document_id))
 
-    async def devices_of(self, account_id: str, user_id: str) -> Sequence[Stored]:
-        return [
-            stored
-            for (account, _), stored in self.documents.items()
-            if account == account_id and stored.kind == "device" and stored.body.get("owner_id") == user_id
-        ]
+    async def owned_devices(self, account_id: str) -> Mapping[str, Sequence[Stored]]:
+        self.listings += 1
+        found: dict[str, list[Stored]] = {}
+        for (account, _), stored in self.documents.items():
+            if account == account_id and stored.kind == "device" and "owner_id" in stored.body:
+                found.setdefault(stored.body["owner_id"], []).append(stored)
+        return found
 
     async def extension(self, account_id: str, number: str) -> str | None:
         return self.extensions.get((account_id, number))
@@ -161,7 +163,14 @@ class FakeBudgets:
 class House:
     """`hosts`: what names resolve to; addresses resolve to themselves."""
 
-    def __init__(self, *, engine: FakeEngine | None = None, conference: dict[str, Any] | None = None, **dial: Any):
+    def __init__(
+        self,
+        *,
+        engine: FakeEngine | None = None,
+        conference: dict[str, Any] | None = None,
+        settle_seconds: float = 0.0,
+        **dial: Any,
+    ):
         self.sip, self.callees, self.budgets = FakeSip(), FakeCallees(), FakeBudgets()
         self.engine = engine or FakeEngine()
         self.rooms = Rooms(self.engine, FakeSounds())
@@ -177,6 +186,7 @@ class House:
             self.budgets,
             settings,
             media_address="127.0.0.1",
+            settle_seconds=settle_seconds,
             resolve=self.resolve,
         )
 

@@ -464,3 +464,72 @@ async def test_a_failure_of_our_own_is_logged_and_fails_one_endpoint_only(house:
     first, second = await house.dial(PHONE, device)
     assert (first["status"], second["status"]) == ("error", "success")
     assert house.dialler.statistics.failed == 1
+
+
+async def test_one_account_cannot_take_every_call_of_the_server() -> None:
+    house = House(max_calls_per_account=2)
+    phones = [f"sip:{name}@192.0.2.1" for name in ("a", "b", "c")]
+    house.sip.phones = {phone: Phone(2.0) for phone in phones} | {OTHER_PHONE: Phone(2.0)}
+    asking = asyncio.ensure_future(house.dial(*phones))
+    await asyncio.sleep(1.0)
+    (theirs,) = await house.dial(OTHER_PHONE, account=OTHER_ACCOUNT)
+    assert theirs["status"] == "success"
+    assert [response["status"] for response in await asking] == ["success", "success", "error"]
+    assert house.dialler.statistics.over_share == 1
+    for invite in house.sip.invites[:2]:
+        assert invite.session is not None
+        invite.session.end()
+    await asyncio.sleep(1.0)
+    first, second = await house.dial(*phones[:2])
+    assert (first["status"], second["status"]) == ("success", "success")
+    await left_clean(house)
+
+
+async def test_phones_that_do_not_answer_give_their_places_back() -> None:
+    house = House(max_calls_per_account=2)
+    device = house.device(1, "sip:one@10.0.0.1", "sip:two@10.0.0.2")
+    for seconds, code in ((1.0, 486), (1e6, None), (1.0, None)):
+        house.sip.phones = {uri: Phone(seconds, code) for uri in ("sip:one@10.0.0.1", "sip:two@10.0.0.2")}
+        (response,) = await house.dial(device)
+    assert response["status"] == "success"
+    await left_clean(house)
+
+
+async def test_users_of_one_request_cost_one_reading_of_the_devices(house: House) -> None:
+    users = [house.callees.put(letter * 32, "user") for letter in "abd"]
+    for number, user in enumerate(users):
+        house.device(number, f"sip:phone{number}@10.0.0.1", owner_id=user)
+    responses = await house.dial(*users)
+    assert [response["status"] for response in responses] == ["success"] * 3
+    assert house.callees.listings == 1
+
+
+async def test_halves_of_characters_go_no_further_than_the_request(house: House) -> None:
+    house.sip.phones[PHONE] = Phone()
+    device = {"name": "Berlin \ud800", "sip": {"route": PHONE}}
+    await house.dial(device, caller_id_name="\udfffAnna", caller_id_number="\ud8001")
+    options = house.sip.invites[0].options
+    assert (options["display"], options["from_uri"]) == ("Anna", "sip:1@acc.example.org")
+    assert house.participants()[0]["caller_id_name"] == "Berlin "
+
+
+async def test_when_the_budget_cannot_be_read_the_call_ends(house: House) -> None:
+    house.sip.phones["sip:+4930123@trunk.example.com"] = Phone()
+    await house.dial("+4930123")
+
+    async def broken(*_: Any, **__: Any) -> bool:
+        raise RuntimeError("no database")
+
+    house.budgets.spend = broken  # type: ignore[method-assign]
+    await asyncio.sleep(70.0)
+    assert house.participants() == []
+    assert house.dialler.statistics.failed == 1
+
+
+async def test_a_called_member_waits_for_its_ears_before_it_joins() -> None:
+    house = House(settle_seconds=0.5)
+    house.sip.phones[PHONE] = Phone(1.0)
+    began = now()
+    await house.dial(PHONE)
+    assert now() - began == pytest.approx(1.5, abs=0.05)
+    await left_clean(house)

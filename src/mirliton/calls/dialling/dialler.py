@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
@@ -14,23 +14,22 @@ from mirliton.calls.dialling.joining import Invitation, read_invitation
 from mirliton.calls.dialling.placing import Line, Placement
 from mirliton.calls.dialling.ports import Budgets, Callees, DialledRooms, SipCalls
 from mirliton.calls.dialling.ringing import Unreached, first_to_answer
+from mirliton.calls.dialling.shares import Shares
 from mirliton.calls.dialling.statistics import DialStatistics
+from mirliton.calls.dialling.talking import AnsweredCalls
 from mirliton.calls.dialling.ways import Resolve
 from mirliton.calls.live import Refused
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.entry import Admission, Documents
-from mirliton.conference.ports import HungUp
 from mirliton.conference.settings import Conference
 from mirliton.media.types import MediaEngine
 from mirliton.settings import DialSettings
 from mirliton.sip.addresses import resolve as resolve_host
 
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
-LOOK_SECONDS = 5.0
-MINUTE = 60.0
+Outcome = dict[str, Any]
 
 
 class Dialler:
@@ -60,9 +59,9 @@ class Dialler:
         self.statistics = DialStatistics()
         self._rooms, self._documents, self._callees, self._budgets = rooms, documents, callees, budgets
         self._settings = settings
-        self._finder = Finder(callees, sip, settings)
         self._media_address = media_address
-        self._rtp_timeout = rtp_timeout_seconds
+        self._finder = Finder(callees, sip, settings)
+        self._shares = Shares(settings.max_calls_per_account)
         self._line = Line(
             sip,
             engine,
@@ -74,9 +73,15 @@ class Dialler:
             settle_seconds=settle_seconds,
             sound_statistics=sound_statistics or SoundStatistics(),
         )
-        self._calls: set[Call] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._ringing: set[asyncio.Task[dict[str, Any]]] = set()
+        self._answered = AnsweredCalls(
+            rooms,
+            budgets,
+            self._shares,
+            self.statistics,
+            rtp_timeout_seconds=rtp_timeout_seconds,
+            settle_seconds=settle_seconds,
+        )
+        self._ringing: set[asyncio.Task[Outcome]] = set()
         self._closed = False
 
     async def dial(self, account_id: str, conference_id: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -98,33 +103,31 @@ class Dialler:
         if self._closed:
             raise Refused(503, "the server stops: try again later")
         ids = [invitation.first_call_id or _new_call_id(), *(_new_call_id() for _ in callees[1:])]
-        outcomes = [
-            self._invite(invitation, callee, host, call_id) for callee, call_id in zip(callees, ids, strict=True)
+        works = [self._start(invitation, callee, host, call_id) for callee, call_id in zip(callees, ids, strict=True)]
+        await asyncio.wait(works)
+        return [
+            {"call_id": call_id, "endpoint_id": callee.endpoint_id, "job_id": str(uuid.uuid4()), **_outcome(work)}
+            for callee, call_id, work in zip(callees, ids, works, strict=True)
         ]
-        return await asyncio.gather(*outcomes)
 
     async def close(self) -> None:
         """Let nothing ring any more and hang every call up."""
         self._closed = True
-        for task in self._ringing:
-            task.cancel()
-        await asyncio.gather(*(call.hang_up() for call in list(self._calls)))
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        for work in self._ringing:
+            work.cancel()
+        if self._ringing:
+            await asyncio.wait(set(self._ringing))
+        await self._answered.close()
 
-    async def _invite(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> dict[str, Any]:
-        """What became of one endpoint, as of semantics 6.7."""
+    def _start(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> asyncio.Task[Outcome]:
         self.statistics.endpoints += 1
-        response = {"call_id": call_id, "endpoint_id": callee.endpoint_id, "job_id": str(uuid.uuid4())}
-        work = self._spawn(self._bring(invitation, callee, host, call_id))
+        work = asyncio.get_running_loop().create_task(self._bring(invitation, callee, host, call_id))
         self._ringing.add(work)
         work.add_done_callback(self._ringing.discard)
-        await asyncio.wait([work])
-        if work.cancelled():
-            return response | {"status": "error", "message": "the server stops"}
-        return response | work.result()
+        return work
 
-    async def _bring(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> dict[str, Any]:
+    async def _bring(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> Outcome:
+        """What became of one endpoint; never raises."""
         try:
             call = await self._reach(invitation, callee, host, call_id)
             refusal = await self._join(invitation, callee, call)
@@ -142,87 +145,51 @@ class Dialler:
         return {"call_id": call.info.call_id, "status": "success", "message": "joined the conference"}
 
     async def _reach(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> Call:
+        """The call that was answered; it keeps one of its account's shares. Raises `Unreached`."""
         if callee.unreachable:
             raise Unreached(callee.unreachable)
         if invitation.join_existing and self._no_room(invitation.conference):
             raise Unreached("not called: the conference does not run, and `join_existing` makes none")
+        unused = len(callee.contacts)
+        if not self._shares.take(invitation.account_id, unused):
+            self.statistics.over_share += 1
+            raise Unreached("not called: the account already makes as many calls as it may at a time")
+        try:
+            call = await self._ring(invitation, callee, host, call_id)
+            unused -= 1
+        finally:
+            self._shares.give_back(invitation.account_id, unused)
+        return call
+
+    async def _ring(self, invitation: Invitation, callee: Callee, host: str, call_id: str) -> Call:
         if callee.by_trunk and not await self._budgets.spend(invitation.account_id, calls=1):
             self.statistics.over_budget += 1
             raise Unreached("not called: the account has used up its calls or minutes of the last 24 hours")
         ids = [call_id, *(_new_call_id() for _ in callee.contacts[1:])]
-        call = await first_to_answer(
+        return await first_to_answer(
             [
                 self._line.place(contact, _placement(invitation, callee, contact, host, own_id))
                 for contact, own_id in zip(callee.contacts, ids, strict=True)
             ]
         )
-        self._calls.add(call)
-        return call
-
-    def _no_room(self, conference: Conference) -> bool:
-        return self._rooms.find(conference.account_id, conference.conference_id) is None
 
     async def _join(self, invitation: Invitation, callee: Callee, call: Call) -> str | None:
         """Put an answered call into the room; why that cannot be, else None. The call goes on in a task of its own."""
         admission = invitation.for_callee(callee)
-        self._spawn(self._see_through(call, admission, pays=invitation.account_id if callee.by_trunk else None))
+        self._answered.start(call, admission, pays=invitation.account_id if callee.by_trunk else None)
         refusal = self._refusal(admission)
         if await call.until_in_room():
             return None
-        return refusal or "answered, but was gone before joining"
+        return refusal or "answered, but did not join: hung up, or the server has no room for another conference"
+
+    def _no_room(self, conference: Conference) -> bool:
+        return self._rooms.find(conference.account_id, conference.conference_id) is None
 
     def _refusal(self, admission: Admission) -> str | None:
         """What the door says to somebody who comes now; the room itself decides."""
         room = self._rooms.find(admission.room.account_id, admission.room.conference_id)
         refusal = room.refusal(moderator=admission.caller.moderator, inbound=False) if room else None
         return f"answered, but not let in: the conference is {refusal.reason}" if refusal else None
-
-    async def _see_through(self, call: Call, admission: Admission, *, pays: str | None) -> None:
-        """From the answer to the end; nothing of the call is left then."""
-        self.statistics.active += 1
-        attending = self._spawn(self._attend(call, admission))
-        try:
-            await self._watch(call, attending, pays)
-            await attending
-        except HungUp:
-            pass  # whoever was called may leave at any moment: there is nobody left to tell
-        except Exception:
-            self.statistics.failed += 1
-            _log.exception("dialled call failed", call_id=call.info.call_id)
-        finally:
-            self._calls.discard(call)
-            self.statistics.active -= 1
-            await call.hang_up()
-
-    async def _attend(self, call: Call, admission: Admission) -> None:
-        if self._line.settle_seconds:
-            await call.pause(self._line.settle_seconds)
-        onward = await self._rooms.attend(call, admission)
-        if onward is not None:
-            _log.warning("a called member cannot go on to a number: hung up", call_id=call.info.call_id)
-
-    async def _watch(self, call: Call, attending: asyncio.Task[None], pays: str | None) -> None:
-        """Hang up a call whose phone is gone, and one on the trunk whose account cannot pay the next minute."""
-        loop = asyncio.get_running_loop()
-        paid_until = loop.time()
-        while not (attending.done() or call.ended):
-            if pays is not None and loop.time() >= paid_until:
-                if not await self._budgets.spend(pays, minutes=1):
-                    self.statistics.over_budget += 1
-                    _log.warning("call hung up: no minutes left", call_id=call.info.call_id, account_id=pays)
-                    await call.hang_up()
-                paid_until += MINUTE
-            if 0 < self._rtp_timeout < call.silent_seconds:
-                self.statistics.silent += 1
-                _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
-                await call.hang_up()
-            await asyncio.wait([attending], timeout=LOOK_SECONDS)
-
-    def _spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def _placement(invitation: Invitation, callee: Callee, contact: Contact, host: str, call_id: str) -> Placement:
@@ -232,6 +199,10 @@ def _placement(invitation: Invitation, callee: Callee, contact: Contact, host: s
         from_uri=invitation.from_uri(host),
         ring_seconds=invitation.ring_seconds,
     )
+
+
+def _outcome(work: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
+    return {"status": "error", "message": "the server stops"} if work.cancelled() else work.result()
 
 
 def _new_call_id() -> str:

@@ -62,7 +62,7 @@ def is_address(uri: str) -> bool:
         callable_uri(uri)
     except ValueError:
         return False
-    return len(uri) <= MAX_URI_LENGTH and "?" not in uri
+    return len(uri) <= MAX_URI_LENGTH and uri.isascii() and "?" not in uri
 
 
 def normalised(number: str) -> str:
@@ -77,8 +77,8 @@ def may_be_dialled(number: str, beginnings: Sequence[str]) -> bool:
 
 
 def shown(words: str) -> str:
-    """Text that may stand in a From header."""
-    return _UNPRINTABLE.sub("", words)[:128]
+    """Text that may stand in a From header and in events: JSON can hold halves of characters, which no bytes can."""
+    return _UNPRINTABLE.sub("", words).encode(errors="ignore").decode()[:128]
 
 
 def _device_object(device: Document) -> ByAddress | None:
@@ -89,9 +89,9 @@ def _device_object(device: Document) -> ByAddress | None:
         return None
     username, password = text(sip, "username"), text(sip, "password")
     return ByAddress(
-        endpoint_id=(text(device, "id") or text(device, "name") or route)[:MAX_URI_LENGTH],
+        endpoint_id=shown(text(device, "id") or text(device, "name") or "") or route,
         uri=route,
-        name=text(device, "name") or "",
+        name=shown(text(device, "name") or ""),
         credentials=(username, password) if username and password else None,
         bridge=flag(device, "bridge") or False,
     )

@@ -1,11 +1,19 @@
 """From the endpoints of a request to the SIP addresses that will ring (semantics 6.7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote
 
-from mirliton.calls.dialling.endpoints import ByAddress, ById, ByNumber, is_address, may_be_dialled, read_endpoint
+from mirliton.calls.dialling.endpoints import (
+    ByAddress,
+    ById,
+    ByNumber,
+    is_address,
+    may_be_dialled,
+    read_endpoint,
+    shown,
+)
 from mirliton.calls.dialling.ports import Callees, SipCalls, Stored
 from mirliton.calls.live import BadEndpoints
 from mirliton.conference.reading import Document, flag, text
@@ -66,11 +74,12 @@ class Finder:
         most = self._settings.max_endpoints
         if len(endpoints) > most:
             raise BadEndpoints([(None, "maxItems", f"one request calls at most {most} endpoints: send several")])
+        search = _Search(account_id, self._callees, self._sip, self._settings)
         found: list[Callee] = []
         problems: list[tuple[int | None, str, str]] = []
         for position, endpoint in enumerate(endpoints, 1):
             try:
-                callee = await self._find(account_id, endpoint)
+                callee = await search.find(endpoint)
             except _Problem as problem:
                 problems.append((position, problem.code, str(problem)))
             else:
@@ -81,48 +90,61 @@ class Finder:
             raise BadEndpoints(problems)
         return found
 
-    async def _find(self, account_id: str, given: object) -> Callee | None:
+
+class _Search:
+    """One request's endpoints in one account."""
+
+    def __init__(self, account_id: str, callees: Callees, sip: SipCalls, settings: DialSettings) -> None:
+        self._account_id = account_id
+        self._callees = callees
+        self._sip = sip
+        self._settings = settings
+        self._owned: Mapping[str, Sequence[Stored]] | None = None
+
+    async def find(self, given: object) -> Callee | None:
         match read_endpoint(given):
             case ById(document_id):
-                return await self._by_id(account_id, document_id)
+                return await self._by_id(document_id)
             case ByNumber(number):
-                return await self._by_number(account_id, number)
+                return await self._by_number(number)
             case ByAddress() as address:
                 return _by_address(address)
             case None:
                 raise _Problem("enum", "must be a device id, a user id, a number, a sip: address or a device object")
 
-    async def _by_id(self, account_id: str, document_id: str) -> Callee | None:
-        stored = await self._callees.document(account_id, document_id)
+    async def _by_id(self, document_id: str) -> Callee | None:
+        stored = await self._callees.document(self._account_id, document_id)
         if stored is None:
             return None
         if stored.kind == "device" and _enabled(stored):
-            return self._devices(account_id, stored, [stored], text(stored.body, "sip.username") or "")
+            return self._devices(stored, [stored], text(stored.body, "sip.username") or "")
         if stored.kind == "device":
             raise _Problem("not_found", "this device is disabled: enable it first")
         if stored.kind == "user":
-            return await self._user(account_id, stored)
+            return await self._user(stored)
         raise _Problem("not_found", f"this id belongs to a {stored.kind}: name a device or a user")
 
-    async def _user(self, account_id: str, user: Stored) -> Callee:
-        devices = [one for one in await self._callees.devices_of(account_id, user.document_id) if _enabled(one)]
+    async def _user(self, user: Stored) -> Callee:
+        if self._owned is None:  # asked once a request, however many users it names
+            self._owned = await self._callees.owned_devices(self._account_id)
+        devices = [device for device in self._owned.get(user.document_id, ()) if _enabled(device)]
         if not devices:
             raise _Problem("minItems", "this user has no device that is enabled: add one")
-        return self._devices(account_id, user, devices, text(user.body, "username") or "")
+        return self._devices(user, devices, text(user.body, "username") or "")
 
-    def _devices(self, account_id: str, named: Stored, devices: Iterable[Stored], number: str) -> Callee:
-        contacts = [contact for device in devices for contact in self._contacts(account_id, device)]
+    def _devices(self, named: Stored, devices: Iterable[Stored], number: str) -> Callee:
+        contacts = [contact for device in devices for contact in self._contacts(device)]
         return Callee(
             endpoint_id=named.document_id,
-            name=_name(named.body) or number,
+            name=shown(_name(named.body) or number),
             number=number,
             contacts=tuple(contacts[:MAX_CONTACTS]),
             unreachable="" if contacts else "not registered",
         )
 
-    def _contacts(self, account_id: str, device: Stored) -> list[Contact]:
+    def _contacts(self, device: Stored) -> list[Contact]:
         own_id, owner = device.document_id, text(device.body, "owner_id")
-        bindings = self._sip.registrar.lookup(account_id, own_id, self._sip.now())
+        bindings = self._sip.registrar.lookup(self._account_id, own_id, self._sip.now())
         if bindings:
             return [
                 Contact(binding.uri, Trust.REGISTERED, binding.flow, device_id=own_id, owner_id=owner)
@@ -131,9 +153,9 @@ class Finder:
         route = text(device.body, "sip.route") or ""
         return [Contact(route, Trust.CHECKED, device_id=own_id, owner_id=owner)] if is_address(route) else []
 
-    async def _by_number(self, account_id: str, number: str) -> Callee:
-        if (document_id := await self._callees.extension(account_id, number)) is not None:
-            callee = await self._by_id(account_id, document_id)
+    async def _by_number(self, number: str) -> Callee:
+        if (document_id := await self._callees.extension(self._account_id, number)) is not None:
+            callee = await self._by_id(document_id)
             if callee is None:
                 raise _Problem("not_found", "the device or user behind this number is gone: change its callflow")
             return callee
@@ -161,7 +183,7 @@ class _Problem(Exception):
 def _by_address(address: ByAddress) -> Callee:
     user = callable_uri(address.uri).user or ""
     contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials)
-    return Callee(address.endpoint_id, address.name or user, user, (contact,), bridge=address.bridge)
+    return Callee(address.endpoint_id, address.name or shown(user), user, (contact,), bridge=address.bridge)
 
 
 def _unreachable(number: str, why: str) -> Callee:

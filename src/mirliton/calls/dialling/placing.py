@@ -48,12 +48,12 @@ class Line:
         sound_statistics: SoundStatistics,
     ) -> None:
         """`media_address`: the IP address that those who are called shall send RTP to. `networks`: see `ways`."""
-        self.settle_seconds = settle_seconds
         self._sip, self._engine, self._sounds = sip, engine, sounds
         self._statistics = statistics
         self._media_address = media_address
         self._networks = networks
         self._resolve = resolve
+        self._settle_seconds = settle_seconds
         self._sound_statistics = sound_statistics
 
     async def place(self, contact: Contact, placement: Placement) -> Call:
@@ -82,7 +82,7 @@ class Line:
                 local_address=self._media_address,
                 sounds=self._sounds,
                 sound_statistics=self._sound_statistics,
-                settle_seconds=self.settle_seconds,
+                settle_seconds=self._settle_seconds,
             )
         except NotAcceptable as refusal:
             self._statistics.not_acceptable += 1

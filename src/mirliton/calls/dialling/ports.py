@@ -1,6 +1,6 @@
 """What dialling needs of the rest of the house, as protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,8 +65,8 @@ class Callees(Protocol):
     async def document(self, account_id: str, document_id: str) -> Stored | None:
         """The document with this id, of whatever type."""
 
-    async def devices_of(self, account_id: str, user_id: str) -> Sequence[Stored]:
-        """The devices that a user owns."""
+    async def owned_devices(self, account_id: str) -> Mapping[str, Sequence[Stored]]:
+        """The devices of every user, by user id."""
 
     async def extension(self, account_id: str, number: str) -> str | None:
         """The id of the device or user that an internal number stands for."""

@@ -13,6 +13,7 @@ class DialStatistics:
     joined: int = 0
     not_joined: int = 0
     unreached: int = 0
+    over_share: int = 0
     over_budget: int = 0
     media_full: int = 0
     not_acceptable: int = 0

@@ -1,12 +1,11 @@
 """`ports.Callees` over the document store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mirliton.calls.dialling.ports import Stored
 from mirliton.conference.reading import section, text
 from mirliton.store import Document, NotFound, Store
 
-MAX_DEVICES = 50
 _EXTENSION_MODULES = ("device", "user")
 
 
@@ -28,12 +27,13 @@ class StoredCallees:
         except NotFound:
             return None
 
-    async def devices_of(self, account_id: str, user_id: str) -> Sequence[Stored]:
-        """At most `MAX_DEVICES` devices that the user owns, newest first."""
-        page = await self._store.documents.list(
-            account_id, "device", limit=MAX_DEVICES, keep=lambda device: device.body.get("owner_id") == user_id
-        )
-        return [_stored(device) for device in page.documents]
+    async def owned_devices(self, account_id: str) -> Mapping[str, Sequence[Stored]]:
+        """The devices that have an owner, by owner, newest first. Reads every device of the account."""
+        page = await self._store.documents.list(account_id, "device", keep=lambda device: "owner_id" in device.body)
+        found: dict[str, list[Stored]] = {}
+        for device in page.documents:
+            found.setdefault(str(device.body["owner_id"]), []).append(_stored(device))
+        return found
 
     async def extension(self, account_id: str, number: str) -> str | None:
         """The device or user to which a callflow of the account sends this number, at once and exactly."""
