@@ -42,6 +42,12 @@ class Rest:
         assert answer.is_success, answer.text
         return media_id
 
+    async def raw(self, media_id: str) -> bytes:
+        """The sound file of a media document."""
+        answer = await asyncio.to_thread(self._client.get, f"{self._account}/media/{media_id}/raw")
+        assert answer.is_success, answer.text
+        return answer.content
+
     async def participants(self, conference_id: str) -> list[Body]:
         """Who is in the room (semantics 6.5), in the order of joining."""
         found: list[Body] = await self.call("GET", f"/conferences/{conference_id}/participants")

@@ -73,6 +73,7 @@ async def test_a_kicked_caller_is_hung_up_and_the_others_go_on(board: Switchboar
     await board.present(name, 3)
     await board.rest.act(name, "kick", target)
     assert len(await board.rest.participants(name)) == 2
+    await prompted(anna, "conf-kicked")
     await ended_by_server(anna)
     await hear_each_other(others)
 
@@ -103,3 +104,24 @@ async def test_a_sound_for_the_room_is_heard_by_all_and_one_for_a_caller_by_that
     await board.rest.act(name, "play", target, media_id=for_one)
     await prompted(first, jingle(22))
     assert await likeness(second, jingle(22)) < OTHER
+
+
+@together
+async def test_two_members_can_be_kept_from_hearing_each_other(board: Switchboard) -> None:
+    number, name = await board.quiet_room()
+    calls = {tone: await board.dial(number, tone) for tone in (ANNA, BRUNO, CARL)}
+    await hear_each_other(calls)
+    people = await board.rest.participants(name)
+    anna, bruno = (people[index]["participant_id"] for index in (0, 1))
+
+    async def relate(relationship: str) -> None:
+        await board.rest.act_on_all(
+            name, "relate", participant_id=anna, other_participant=bruno, relationship=relationship
+        )
+
+    await relate("mute")  # bruno does not hear anna
+    await asyncio.gather(hears(calls[ANNA], BRUNO, CARL), hears(calls[BRUNO], CARL), hears(calls[CARL], ANNA, BRUNO))
+    await relate("deaf")  # nor anna bruno
+    await asyncio.gather(hears(calls[ANNA], CARL), hears(calls[BRUNO], CARL), hears(calls[CARL], ANNA, BRUNO))
+    await relate("clear")
+    await hear_each_other(calls)
