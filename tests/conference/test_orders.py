@@ -68,6 +68,15 @@ def test_ending_a_room_by_order_stays_silent() -> None:
     assert only(drive.take(), HangUp) == [HangUp(member, (), "en-us")]
 
 
+def test_keys_that_are_due_when_the_room_ends_do_nothing_any_more() -> None:
+    drive = driver_with({"digits": "1", "action": "hangup"}, {"digits": "12", "action": "mute"})
+    drive.join()
+    late = drive.join()
+    drive.press(late, "1")
+    drive.room.end(drive.now + 10)
+    assert events(drive.take()).count("del-member") == 2
+
+
 def test_relations_stop_and_give_back_hearing() -> None:
     drive = Driver()
     one, other = drive.join(), drive.join()

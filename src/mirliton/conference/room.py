@@ -175,7 +175,7 @@ class Room(MemberOrders):
         self.emit(RemoveMember(member_id), *then)
         if self.floor == member_id:
             self.give_floor(None, now)
-        if member.moderator and self._roster.leaders == 0 and not self.ended:
+        if member.moderator and self._roster.leaders == 0:
             self._moderation.last_moderator_left(now)
         if self._roster:
             self._play(self._exit_sound(member))
