@@ -104,6 +104,7 @@ async def test_a_stranger_needs_the_password_of_a_device(start_agent: StartAgent
     with pytest.raises(SessionRefused) as refused:
         await phone.invite(uri_of(server), OFFER, credentials=("alice", "wrong"))
     assert refused.value.code == 401
+    assert server.statistics()["received INVITE"] == 2
     await phone.invite(uri_of(server), OFFER, credentials=("alice", "secret"))
     assert devices == ["alice"]
 

@@ -14,7 +14,7 @@ from mirliton.sip.digest import answer_challenges, ha1, response_for
 from mirliton.sip.grammar import parse_parameters
 from mirliton.sip.links import read_link
 from mirliton.sip.message import to_tag
-from mirliton.sip.types import Bridge, Credential, Link, Session
+from mirliton.sip.types import BRIDGE_HEADER, Bridge, Credential, Link, Session
 
 from .conftest import ANSWER, OFFER, Credentials, StartAgent
 from .messages import invite
@@ -29,7 +29,7 @@ class WithBridge(Credentials):
     async def credential(self, realm: str, username: str) -> Credential | None:
         if username != "mixer":
             return await super().credential(realm, username)
-        return Credential(BRIDGE, {"MD5": ha1("MD5", username, realm, "tunnel")})
+        return Credential(BRIDGE, {name: ha1(name, username, realm, "tunnel") for name in ("MD5", "SHA-256")})
 
 
 @dataclass
@@ -62,6 +62,8 @@ async def served(trusted: list[str], *, links: bool = True, per_minute: int = 30
 
     async def admits(link: Link) -> bool:
         asked.append(link)
+        if link.token == "broken":
+            raise OSError("no database")
         return link.token == "good"
 
     settings = SipSettings.model_validate(
@@ -111,6 +113,19 @@ async def test_a_bridge_is_challenged_wherever_it_comes_from_and_known_by_its_pa
         await hang_up(raw, accepted)
     (session,) = server.sessions
     assert (session.bridge, session.device) == (BRIDGE, None)
+
+
+async def test_an_agent_calls_as_a_bridge(start_agent: StartAgent, server: Server) -> None:
+    mixer = await start_agent()
+    session = await mixer.invite(
+        f"sip:conference-id@127.0.0.1:{server.port}",
+        OFFER,
+        headers={BRIDGE_HEADER: "1"},
+        credentials=("mixer", "tunnel"),
+    )
+    assert server.sessions[0].bridge == BRIDGE
+    assert server.sessions[0].request_user == "conference-id"
+    await session.hang_up()
 
 
 async def test_a_bridge_with_a_wrong_password_is_refused(server: Server) -> None:
@@ -237,6 +252,13 @@ async def test_links_cannot_be_guessed_fast() -> None:
         assert answers[-1].headers["Retry-After"] == "5"
         assert len(server.asked) == 3
         assert server.agent.statistics()["rejected: too many links"] == 3
+
+
+async def test_whoever_gives_out_links_may_fail(stranger_server: Server) -> None:
+    with Datagrams(stranger_server.port) as raw:
+        broken = ("X-Auth-Token: broken",)
+        assert (await raw.ask("INVITE", uri="sip:conference@127.0.0.1", body=OFFER, headers=broken)).code == 500
+    assert stranger_server.sessions == []
 
 
 async def test_a_trusted_caller_is_not_asked_for_but_its_link_is_told() -> None:

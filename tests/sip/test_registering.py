@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sipmessage import Request, Response
 
+from mirliton.sip import registering
 from mirliton.sip.digest import put_answer
 from mirliton.sip.grammar import parse_uri
 from mirliton.sip.message import cseq
@@ -135,6 +136,22 @@ def test_a_refresh_that_is_refused_ends_the_registration(code: int) -> None:
     assert usage.leave() == []
 
 
+def test_a_lost_connection_is_made_again_soon_but_not_in_a_tight_loop() -> None:
+    usage, now = registered(), 100.0
+    pauses = []
+    for _ in range(3):
+        assert usage.flow_lost(now) == []
+        assert usage.next_deadline is not None
+        pauses.append(usage.next_deadline - now)
+        now = usage.next_deadline
+    assert pauses == [5, 10, 20]
+    assert answer(usage, asked(usage.timer(now)), 200, now, Expires="3600") == [Registered(3600)]
+    assert usage.next_deadline == now + 2700
+    usage.leave()
+    assert usage.flow_lost(now) == []
+    assert usage.next_deadline is None
+
+
 def test_leaving_takes_the_contact_back_with_a_password_if_need_be() -> None:
     usage = registered()
     first = asked(usage.leave())
@@ -203,6 +220,21 @@ async def test_a_registration_over_tcp_is_called_through_its_connection(start_ag
     await session.hang_up()
     await until(lambda: not server.statistics()["sessions"])
     assert server.statistics()["open_connections"] == 1
+
+
+async def test_a_registration_whose_connection_broke_is_made_anew(
+    start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registering, "_FIRST_PAUSE", 0.05)
+    server, phone = await start_agent(), await start_agent()
+    uri = f"sip:alice@127.0.0.1:{server.listening[1]}"
+    await phone.register(uri, credentials=("alice", "secret"), transport="tcp")
+    (before,) = server.registrar.lookup("account", "device", server.now())
+    server._wire.transports.close(before.flow)
+    await until(lambda: server.registrar.lookup("account", "device", server.now())[0].flow != before.flow)
+    (binding,) = server.registrar.lookup("account", "device", server.now())
+    session = await server.invite(binding.uri, OFFER, flow=binding.flow)
+    await session.hang_up()
 
 
 @pytest.mark.parametrize(("user", "password"), [("alice", "wrong"), ("bob", "secret")])

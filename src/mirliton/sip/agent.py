@@ -247,6 +247,11 @@ class SipAgent:
         if not self._door.cancelled(invite) and session is not None and isinstance(session.usage, IncomingUsage):
             self._sessions.drive(session, session.usage.cancel())
 
+    def disconnected(self, peer: Peer) -> None:
+        """A TCP connection was closed; called by the wire."""
+        if not self._wire.stopping:
+            self._registrations.disconnected(peer)
+
     def woken(self) -> None:
         """The earliest deadline has come; called by the wire."""
         now = self.now()

@@ -13,10 +13,7 @@ from mirliton.sip.admission import Attempts
 from mirliton.sip.digest import Challenger, Verdict, parse_answer
 from mirliton.sip.links import read_link
 from mirliton.sip.message import respond
-from mirliton.sip.types import Admits, Bridge, CredentialSource, Device
-
-BRIDGE_HEADER = "X-Mirliton-Bridge"
-"""An INVITE with this header comes from a bridge, which proves it by its password even from a trusted network."""
+from mirliton.sip.types import BRIDGE_HEADER, Admits, Bridge, CredentialSource, Device
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from sipmessage import Headers, Request, Response
 
 from mirliton.sip.dialog import Dialog
+from mirliton.sip.digest import asks_again
 from mirliton.sip.grammar import Malformed, WireURI, is_call_id, parse_uri, quoted
 from mirliton.sip.message import cseq, number, set_body, set_header, to_tag
 from mirliton.sip.outputs import Acknowledge, Ask, Cancel, Connected, Output, Progress, Refused
@@ -27,6 +28,7 @@ class OutgoingUsage(InviteUsage):
         self._cancelled = False
         self._provisional = False
         self._final = False
+        self._answered: set[int] = set()  # 401 and 407: which of them the INVITE has an answer to
         invite.headers.set("Contact", contact)
         invite.headers.set("Allow", ALLOW)
         invite.headers.set("Supported", SUPPORTED)
@@ -99,13 +101,19 @@ class OutgoingUsage(InviteUsage):
             return None
         again = _copy(self.invite, sequence + 1)
         if response.code in (401, 407):
-            return again if authorize(again, response) else None
+            return again if self._knows_answer(again, response, authorize) else None
         minimum = number(response, "Min-SE")
         if response.code == 422 and minimum is not None and minimum <= 86_400:
             again.headers.set("Min-SE", str(minimum))
             again.headers.set("Session-Expires", str(max(minimum, self._policy.timer.interval)))
             return again
         return None
+
+    def _knows_answer(self, again: Request, response: Response, authorize: Authorize) -> bool:
+        if response.code in self._answered and not asks_again(response):
+            return False  # the password is wrong: another try would only look like guessing
+        self._answered.add(response.code)
+        return authorize(again, response)
 
     def _success_came(self, response: Response, now: float) -> list[Output]:
         if self._dialog is not None:

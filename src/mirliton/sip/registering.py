@@ -73,6 +73,13 @@ class Registering:
         self._timers.stop_all()
         return self.start()
 
+    def flow_lost(self, now: float) -> list[Output]:
+        """The connection by which the registrar reaches us is gone (RFC 5626 section 4.5): register anew soon."""
+        if self.phase is Phase.REGISTERED:
+            self._timers.start("refresh", now + min(self._pause, 0.75 * self.expires))
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        return []
+
     def timer(self, now: float) -> list[Output]:
         """Call at or after `next_deadline`."""
         return [output for _ in self._timers.due(now) for output in self.start()]

@@ -121,6 +121,11 @@ class Registrations:
         if registration is not None:
             self.drive(registration, registration.machine.timer(now))
 
+    def disconnected(self, peer: Peer) -> None:
+        """Calls came by this connection: new ones need a new one."""
+        for registration in [found for found in self._registrations.values() if found.peer == peer]:
+            self.drive(registration, registration.machine.flow_lost(self._wire.now()))
+
     def drive(self, registration: Registration, outputs: list[Output]) -> None:
         """Carry out what a machine wants, in order."""
         for output in outputs:

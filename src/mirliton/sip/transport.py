@@ -76,12 +76,14 @@ class _Connection(asyncio.Protocol):
 
 
 class Transports:
-    """UDP and TCP together. `receive` gets every message; `unreachable` each peer that could not be connected."""
+    """UDP and TCP together. `receive` gets every message; `unreachable` each peer that could not be connected, `closed`
+    each whose connection is gone."""
 
     def __init__(
         self,
         receive: Receive,
         unreachable: Callable[[Peer], None],
+        closed: Callable[[Peer], None],
         count: Counter[str],
         *,
         max_connections: int,
@@ -89,6 +91,7 @@ class Transports:
     ) -> None:
         self.receive = receive
         self._unreachable = unreachable
+        self._closed = closed
         self._count = count
         self._max_connections = max_connections
         self._max_bytes = max_message_bytes
@@ -244,6 +247,7 @@ class Transports:
         self._count["idle_connections_closed"] += 1
         del self._connections[connection.peer]
         connection.transport.abort()
+        self._closed(connection.peer)
         return True
 
     def garbage(self, reason: str) -> None:
@@ -261,6 +265,7 @@ class Transports:
         """It is closed."""
         if connection.peer is not None and self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
+            self._closed(connection.peer)
 
     @property
     def connection_count(self) -> int:

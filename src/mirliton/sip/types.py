@@ -27,6 +27,10 @@ class Device:
     username: str
 
 
+BRIDGE_HEADER = "X-Mirliton-Bridge"
+"""An INVITE with this header comes from a bridge, which proves it by its password even from a trusted network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bridge:
     """Another media server that joins one conference with its bridge credentials (semantics 2.3)."""

@@ -35,6 +35,9 @@ class Owner(Protocol):
     def woken(self) -> None:
         """The earliest deadline has come."""
 
+    def disconnected(self, peer: Peer) -> None:
+        """A TCP connection was closed, by whomever."""
+
     @property
     def idle(self) -> bool:
         """Whether no call is left."""
@@ -56,6 +59,7 @@ class Wire:
         self.transports = Transports(
             owner.received,
             self._unreachable,
+            owner.disconnected,
             self.count,
             max_connections=settings.max_connections,
             max_message_bytes=settings.max_message_bytes,
