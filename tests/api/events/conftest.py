@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 
 from mirliton.api.app import create_app
@@ -113,11 +114,11 @@ class Served:
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as http:
             return await http.get(f"/v2{path}", headers={"X-Auth-Token": token or self.token})
 
-    def held(self) -> list[int]:
-        """How many bytes wait for each connection that does not read."""
+    def unread(self) -> list[WebSocketsSansIOProtocol]:
+        """The sockets for which bytes wait, because their clients do not read."""
         connections = self.server._server.server_state.connections
-        sizes = [connection.transport.get_write_buffer_size() for connection in connections]
-        return [size for size in sizes if size]
+        sockets = [one for one in connections if isinstance(one, WebSocketsSansIOProtocol)]
+        return [one for one in sockets if one.transport.get_write_buffer_size()]
 
     def counted(self, name: str, **labels: str) -> float:
         """A number of `/metrics`."""

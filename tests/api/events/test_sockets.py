@@ -17,12 +17,10 @@ from mirliton.api.events.hub import EventHub
 from mirliton.api.events.session import Session
 from mirliton.calls.events import EventFeed
 from mirliton.conference.member import GREGORIAN_OFFSET
-from mirliton.server import web
 from mirliton.settings import EventSettings
 
 from ..fake_rooms import FakeRooms
 from .conftest import ROOM, Served, until
-from .rooms import storm
 
 ALL = f"conference.event.{ROOM}.*"
 
@@ -217,30 +215,25 @@ async def test_pings_without_end_from_a_client_that_never_reads_fill_nothing(ser
         for _ in range(200):
             flooding.transport.write(written(Opcode.PING, b"x" * 125) * 500)
             await until(lambda: flooding.transport.get_write_buffer_size() == 0)
-        (held,) = served.held()
-        assert held < 500_000
+        (unread,) = served.unread()
+        assert unread.transport.get_write_buffer_size() < 500_000
         await witness.subscribe(ALL)
         flooding.transport.abort()
 
 
-class TestNeverReads:
-    """Keepalive, with seconds made short."""
-
-    @pytest.fixture(autouse=True)
-    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(web, "_PING_SECONDS", 0.2)
-
-    async def test_a_client_that_never_reads_is_dropped_whatever_waits_for_it(self, served: Served) -> None:
-        room = served.rooms.start(served.account.id, ROOM)
-        async with served.client(sock=served.small_socket(), ping_interval=None) as client:
-            await client.subscribe(ALL)
-            client.connection.transport.pause_reading()
-            while not served.counted("lost_total"):
-                await storm(served.rooms, room, 100)
-            assert served.counted("open_sockets") == 1
-            await until(lambda: served.counted("open_sockets") == 0)
-            assert not served.held()
-            client.connection.transport.abort()
+async def test_a_client_that_never_reads_is_dropped_whatever_waits_for_it(served: Served) -> None:
+    room = served.rooms.start(served.account.id, ROOM)
+    served.rooms.join(room)
+    async with served.client(sock=served.small_socket(), close_timeout=0.1) as client:
+        await client.subscribe(ALL)
+        client.connection.transport.pause_reading()
+        while not served.counted("lost_total"):
+            served.rooms.leave(room, served.rooms.join(room))
+            await asyncio.sleep(0)
+        (unread,) = served.unread()
+        unread.keepalive_timeout()
+        await until(lambda: served.counted("open_sockets") == 0)
+        assert not served.unread()
 
 
 @pytest.mark.looptime
