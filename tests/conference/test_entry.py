@@ -249,6 +249,21 @@ async def test_moderators_may_enter_a_full_and_locked_room() -> None:
     assert admission is not None
 
 
+@pytest.mark.parametrize("full", [True, False])
+async def test_an_operator_can_keep_moderators_out_as_well(full: bool) -> None:
+    system = {"moderators_enter_always": False}
+    rooms = Directory()
+    keys = {"max_participants": 1 if full else 5, "max_members_media": "sorry"}
+    conference = Conference("acc", ID, document(**keys), stored=True)
+    room, _ = rooms.get_or_create(room_settings(conference, Configuration(system=system)), 0.0)
+    room.join(CallerInfo("other", "acc"), CallerSettings(Role.MEMBER), 0.0)
+    room.set_locked(not full, 0.0)
+    caller = ScriptedCaller()
+    documents = MemoryDocuments(document(**keys), configuration=Configuration(system=system))
+    assert await enter(caller, {**QUIET, "id": ID, "moderator": True}, documents, rooms) is None
+    assert caller.heard == ["<answered>", "sorry" if full else "conf-locked", "<hung up>"]
+
+
 async def test_a_locked_room_turns_members_away_but_not_legs_that_were_called() -> None:
     rooms, room = running(1)
     room.set_locked(True, 0.0)

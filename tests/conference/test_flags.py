@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mirliton.conference.directory import Directory
 from mirliton.conference.effects import AddMember, PlayToMember, PlayToRoom, SendDigit, StartLoop, StopLoop
-from mirliton.conference.member import Member
 from mirliton.conference.ports import CallerInfo
 from mirliton.conference.room import Refusal
 
@@ -93,16 +91,6 @@ def test_disable_moh_means_no_music_for_a_lone_caller_while_present() -> None:
     quiet = drive.join(replace(GHOST, disable_moh=True))
     assert only(drive.take(), StopLoop) == [StopLoop()]
     assert only(drive.leave(quiet), StartLoop) == [StartLoop("music", "en-us")]
-
-
-def test_join_existing_opens_no_room() -> None:
-    directory = Directory()
-    joiner = replace(MEMBER, join_existing=True)
-    assert directory.refusal(settings(), joiner) == Refusal("no_room_runs", "")
-    assert directory.refusal(settings(), MEMBER) is None
-    room, _ = directory.get_or_create(settings(), 0.0)
-    assert directory.refusal(settings(), joiner) is None
-    assert isinstance(room.join(CallerInfo("x", "acc"), joiner, 0.0), Member)
 
 
 def test_distributed_digits_go_to_all_others_and_drive_nothing() -> None:

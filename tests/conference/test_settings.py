@@ -15,6 +15,7 @@ from mirliton.conference.settings import (
     keys_without_effect,
     room_settings,
 )
+from mirliton.settings import ConferenceSettings
 
 
 def room(document: dict[str, Any], **stores: Any) -> RoomSettings:
@@ -175,6 +176,22 @@ def test_language_comes_from_document_then_account_then_system() -> None:
     assert dialogue_settings({}, {"language": "de-de"}, configuration).language == "de-de"
     assert dialogue_settings({}, {}, configuration).language == "fr-fr"
     assert dialogue_settings({}, {}, Configuration(system_language="es-es")).language == "es-es"
+
+
+def test_the_settings_of_the_server_are_the_system_configuration() -> None:
+    untouched = ConferenceSettings().model_dump(exclude_none=True)
+    assert room({}, system=untouched) == room({})
+    chosen = ConferenceSettings(
+        language="de-de",
+        entry_tone="ding",
+        without_moderator="end",
+        moderators_enter_always=False,
+        profiles={"default": {"rate": 8000}},
+        controls={"default": []},
+    )
+    settings = room({}, system=chosen.model_dump(exclude_none=True))
+    assert (settings.language, settings.enter_sound, settings.without_moderator) == ("de-de", "ding", "end")
+    assert (settings.moderators_enter_always, settings.rate, settings.member_controls.bindings) == (False, 8000, ())
 
 
 def test_keys_that_change_nothing_are_named() -> None:

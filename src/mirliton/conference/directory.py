@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from uuid import uuid4
 
 from mirliton.conference.events import PUBLISHED
-from mirliton.conference.room import Refusal, Room
-from mirliton.conference.settings import CallerSettings, RoomSettings
+from mirliton.conference.room import Room
+from mirliton.conference.settings import RoomSettings
 
 
 class RoomsFull(Exception):
@@ -43,12 +43,6 @@ class Directory:
     def find(self, account_id: str, conference_id: str) -> Room | None:
         """The running room, if there is one."""
         return self._rooms.get((account_id, conference_id))
-
-    def refusal(self, settings: RoomSettings, caller: CallerSettings) -> Refusal | None:
-        """Why a caller may not even open the room: `join_existing` makes none (semantics 3.9). To be asked before
-        `get_or_create`."""
-        running = self.find(settings.account_id, settings.conference_id)
-        return Refusal("no_room_runs", "") if caller.join_existing and running is None else None
 
     def get_or_create(self, settings: RoomSettings, now: float) -> tuple[Room, bool]:
         """The running room, or a new one made from these settings (True). Raises `RoomsFull`."""

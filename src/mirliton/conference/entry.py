@@ -68,11 +68,18 @@ class Admission:
 
 
 async def enter(
-    caller: Caller, action: Document, documents: Documents, rooms: RunningRooms, names: Names | None = None
+    caller: Caller,
+    action: Document,
+    documents: Documents,
+    rooms: RunningRooms,
+    names: Names | None = None,
+    *,
+    pin: str | None = None,
 ) -> Admission | None:
     """Lead a caller through the dialogue; None when they were turned away (and hung up). Raises `HungUp`.
 
-    `action` is the data of the callflow action. Without `names` nobody is announced by name.
+    `action` is the data of the callflow action. Without `names` nobody is announced by name. `pin` arrived with the
+    call: nobody is asked for it unless it is wrong.
     """
     await caller.answer()
     account_id = caller.info.account_id
@@ -88,7 +95,7 @@ async def enter(
             return None
         conference, role = found
         dialogue = dialogue_settings(action, conference.document, configuration)
-    role = await _ask_pin(caller, dialogue, role)
+    role = await _ask_pin(caller, dialogue, role, pin)
     if role is None:
         return None
     if flag(action, "moderator"):
@@ -150,10 +157,12 @@ def role_by_number(document: Document, number: str) -> Role | None:
     return Role.MEMBER if member else Role.MODERATOR
 
 
-async def _ask_pin(caller: Caller, dialogue: DialogueSettings, role: Role | None) -> Role | None:
+async def _ask_pin(caller: Caller, dialogue: DialogueSettings, role: Role | None, brought: str | None) -> Role | None:
     """Semantics 1.5.4; None when three entries were wrong."""
     if not needs_pin(dialogue, role):
         return role or Role.MEMBER
+    if brought and (granted := judge_pin(dialogue, role, brought)) is not None:
+        return granted
     for _ in range(ATTEMPTS):
         pin = await _entry(caller, "conf-enter_conf_pin", dialogue.language, dialogue.pin_timeout_ms)
         granted = judge_pin(dialogue, role, pin)
