@@ -83,15 +83,15 @@ class Transports:
         self,
         receive: Receive,
         unreachable: Callable[[Peer], None],
-        closed: Callable[[Peer], None],
         count: Counter[str],
         *,
         max_connections: int,
         max_message_bytes: int,
+        closed: Callable[[Peer], None] | None = None,
     ) -> None:
         self.receive = receive
         self._unreachable = unreachable
-        self._closed = closed
+        self._closed = closed or (lambda peer: None)
         self._count = count
         self._max_connections = max_connections
         self._max_bytes = max_message_bytes

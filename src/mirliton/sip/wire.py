@@ -59,10 +59,10 @@ class Wire:
         self.transports = Transports(
             owner.received,
             self._unreachable,
-            owner.disconnected,
             self.count,
             max_connections=settings.max_connections,
             max_message_bytes=settings.max_message_bytes,
+            closed=owner.disconnected,
         )
         self.transactions = Transactions(
             self.policy.timing, settings.max_transactions, self.transports.send, self.deadlines, self.count
