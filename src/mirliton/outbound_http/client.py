@@ -14,6 +14,7 @@ import httpcore
 import httpx
 
 from mirliton.outbound_http.addresses import Address, allowed
+from mirliton.outbound_http.connections import Connections
 from mirliton.outbound_http.lookup import Lookup, SystemLookup
 
 MAX_ADDRESSES = 4
@@ -106,12 +107,10 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Requests of `httpx` over a pool of `httpcore` whose connections are made by `checked`."""
+    """Requests of `httpx` over connections of `httpcore` that are made by `checked`."""
 
     def __init__(self, checked: CheckedConnections, max_connections: int) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trust(), max_connections=max_connections, network_backend=checked
-        )
+        self.connections = Connections(max_connections, _trust(), checked)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request; see `httpx.AsyncBaseTransport`."""
@@ -125,18 +124,26 @@ class Transport(httpx.AsyncBaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f"{url.scheme!r} is neither http nor https")
         with _named_as_httpx_does():
-            answer = await self._pool.handle_async_request(asked)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+            connection, answer = await self.connections.begin(asked)
+        body = _Body(self.connections, connection, answer)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
+        """Close all connections that are not in use."""
+        await self.connections.close()
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
+    def __init__(
+        self, connections: Connections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
+    ) -> None:
+        self._connections = connections
+        self._connection = connection
         self._answer = answer
+        self._open = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _named_as_httpx_does():
@@ -144,8 +151,14 @@ class _Body(httpx.AsyncByteStream):
                 yield part
 
     async def aclose(self) -> None:
-        with _named_as_httpx_does():
-            await self._answer.aclose()
+        if not self._open:
+            return
+        self._open = False
+        try:
+            with _named_as_httpx_does():
+                await self._answer.aclose()
+        finally:
+            await self._connections.end(self._connection)
 
 
 @contextmanager
