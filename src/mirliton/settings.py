@@ -135,6 +135,7 @@ class SoundSettings(_Section):
     max_speech_characters: int = 1000
     speech_seconds: float = 10.0
     max_speaking: int = Field(32, ge=1)
+    max_speaking_per_account: int = Field(8, ge=1)
     streams: dict[str, Path] = {}
 
 

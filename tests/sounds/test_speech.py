@@ -16,6 +16,7 @@ from mirliton.sounds.prompts import prompt_texts
 from mirliton.sounds.speech import NotSpoken, Speech, SpeechMissing
 from mirliton.sounds.statistics import LibraryStatistics
 
+ACCOUNT, OTHER = "a" * 32, "b" * 32
 Signal = np.typing.NDArray[np.float64]
 
 
@@ -36,7 +37,7 @@ class World:
         self.opened.append(self.speech)
 
     async def heard(self, text: str, *languages: str) -> tuple[Signal, int]:
-        signal, rate = soundfile.read(await self.speech.file(text, languages or ["en-us"]))
+        signal, rate = soundfile.read(await self.speech.file(text, languages or ["en-us"], ACCOUNT))
         return np.asarray(signal), int(rate)
 
     def left_over(self) -> list[Path]:
@@ -100,10 +101,10 @@ async def test_prompts_of_every_language_can_be_spoken(world: World, language: s
 
 
 async def test_a_text_is_spoken_once_and_kept_for_the_next_process(world: World) -> None:
-    files = await asyncio.gather(*(world.speech.file("Hello", ["en-us"]) for _ in range(4)))
+    files = await asyncio.gather(*(world.speech.file("Hello", ["en-us"], ACCOUNT) for _ in range(4)))
     assert (len(set(files)), world.statistics.spoken) == (1, 1)
     world.start()
-    assert await world.speech.file("Hello", ["en-us"]) == files[0]
+    assert await world.speech.file("Hello", ["en-us"], ACCOUNT) == files[0]
     assert (world.statistics.spoken, world.statistics.cached) == (0, 1)
     assert world.left_over() == []
 
@@ -111,13 +112,13 @@ async def test_a_text_is_spoken_once_and_kept_for_the_next_process(world: World)
 async def test_without_the_extra_the_refusal_says_what_to_install(world: World) -> None:
     world.start(installed=False)
     with pytest.raises(SpeechMissing, match=r"pip install 'mirliton\[speech\]'"):
-        await world.speech.file("Hello", ["en-us"])
+        await world.speech.file("Hello", ["en-us"], ACCOUNT)
     assert world.statistics.speech_failed["missing"] == 1
 
 
 async def refusal(world: World, text: str, *languages: str) -> str:
     with pytest.raises(NotSpoken) as refused:
-        await world.speech.file(text, languages or ["en-us"])
+        await world.speech.file(text, languages or ["en-us"], ACCOUNT)
     assert world.left_over() == []
     return str(refused.value)
 
@@ -158,7 +159,7 @@ async def test_an_engine_that_fails_is_a_reason(world: World, monkeypatch: pytes
 
 async def test_more_texts_at_once_than_allowed_are_refused(world: World) -> None:
     world.start(max_speaking=2)
-    first = [asyncio.create_task(world.speech.file(text, ["en-us"])) for text in ("one", "two")]
+    first = [asyncio.create_task(world.speech.file(text, ["en-us"], ACCOUNT)) for text in ("one", "two")]
     await asyncio.sleep(0)
     assert "max_speaking" in await refusal_while_busy(world)
     assert len(set(await asyncio.gather(*first))) == 2
@@ -166,8 +167,35 @@ async def test_more_texts_at_once_than_allowed_are_refused(world: World) -> None
 
 async def refusal_while_busy(world: World) -> str:
     with pytest.raises(NotSpoken) as refused:
-        await world.speech.file("three", ["en-us"])
+        await world.speech.file("three", ["en-us"], ACCOUNT)
     return str(refused.value)
+
+
+async def test_one_account_cannot_take_up_all_that_waits(world: World) -> None:
+    world.start(max_speaking_per_account=1)
+    first = asyncio.create_task(world.speech.file("one", ["en-us"], ACCOUNT))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert "max_speaking_per_account" in await refusal_while_busy(world)
+    assert await world.speech.file("two", ["en-us"], OTHER) != await first
+
+
+async def test_passwords_of_the_server_stay_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    noted = tmp_path / "environment"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nenv > {noted}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("MIRLITON_DIAL__TRUNK_PASSWORD", "secret")
+    await refusal(world, "Hello")
+    assert "secret" not in contents(noted)
+    assert "PATH=" in contents(noted)
+
+
+def contents(path: Path) -> str:
+    return path.read_text()
 
 
 @pytest.mark.parametrize(

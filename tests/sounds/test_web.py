@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import gzip
+import ssl
+import sys
 from collections.abc import AsyncIterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -20,6 +22,8 @@ from mirliton.sounds.web import WebSounds
 
 from .web_server import Request, WebServer, answer, message, silent, tagged, wav
 
+CERTIFICATE = Path(__file__).parent / "sounds.example.com.pem"
+"""Key and certificate for that name, signed by itself; made for these tests, good until 2126."""
 HERE = IPv4Network("127.0.0.0/8")
 ACCOUNT, OTHER = "a" * 32, "b" * 32
 
@@ -389,6 +393,26 @@ async def test_a_folder_that_cannot_be_written_to_is_named(world: World, tmp_pat
     world.server.answers["/a.wav"] = answer(200, wav())
     with pytest.raises(SoundNotFound, match="cannot be written"):
         await world.bytes()
+
+
+async def test_https_is_meant_for_the_name_and_not_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = ssl.create_default_context(cafile=CERTIFICATE)
+    monkeypatch.setattr(sys.modules["mirliton.outbound_http.client"], "_trust", lambda: trust)
+    context, asked = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), []
+    context.load_cert_chain(CERTIFICATE)
+    context.set_servername_callback(lambda _socket, name, _context: asked.append(name))
+    async with WebServer(tls=context) as server:
+        world = World(tmp_path, server)
+        world.names |= {"sounds.example.com": "127.0.0.1", "other.example.com": "127.0.0.1"}
+        server.answers["/a.wav"] = answer(200, wav())
+        assert await world.bytes(f"https://sounds.example.com:{server.port}/a.wav") == wav()
+        assert asked == ["sounds.example.com"]
+        assert "certificate" in await world.refusal(f"https://other.example.com:{server.port}/a.wav")
+        assert "certificate" in await world.refusal(f"https://127.0.0.1:{server.port}/a.wav")
+        assert len(server.requests) == 1
+        await world.web.close()
 
 
 async def test_other_formats_are_sound_as_well(world: World, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -70,6 +71,7 @@ class WebServer:
     requests: list[Request] = field(default_factory=list)
     port: int = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
+    tls: ssl.SSLContext | None = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def url(self, path: str) -> str:
@@ -83,7 +85,7 @@ class WebServer:
             await self.came.wait()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -94,7 +94,9 @@ class SoundFiles:
                 return FoundFile(await self._somewhere().web.file(source, account_id), source.shown)
             case SpokenText():
                 languages = [one for chain in self._rounds(language) for one in chain]
-                return FoundFile(await self._somewhere().speech.file(source.text, languages), "the spoken text")
+                return FoundFile(
+                    await self._somewhere().speech.file(source.text, languages, account_id), "the spoken text"
+                )
 
     def _somewhere(self) -> Elsewhere:
         if self._elsewhere is None:
@@ -153,7 +155,7 @@ class SoundFiles:
         if text is None or self._elsewhere is None or not self._elsewhere.speech.installed:
             return None
         try:
-            return await self._elsewhere.speech.file(text, chain)
+            return await self._elsewhere.speech.file(text, chain, SYSTEM_ACCOUNT)
         except SoundNotFound as error:
             _log.warning("prompt not spoken", prompt=prompt_id, language=chain[0], reason=str(error))
             return None

@@ -169,7 +169,9 @@ class SoundLibrary:
         try:
             status = path.stat()
         except OSError as error:
-            raise SoundNotFound(f"{found.called}: the file is gone ({error.strerror}); upload it again") from error
+            raise SoundNotFound(
+                f"{found.called}: the file is gone ({error.strerror}); upload it again, or try again"
+            ) from error
         return _Recipe(
             f"file:{path}:{status.st_mtime_ns}:{status.st_size}",
             lambda: decode_file(

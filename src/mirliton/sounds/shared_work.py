@@ -1,7 +1,9 @@
 """Work that several ask for at the same time is done once, and no more pieces of it than allowed are under way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -9,6 +11,27 @@ Result = TypeVar("Result")
 
 class TooMuchWork(Exception):
     """As many pieces of work as allowed are under way, and the one asked for is none of them."""
+
+
+class Shares:
+    """How many pieces of work each account has under way, so that none takes up all there may be."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, account_id: str) -> Iterator[None]:
+        """One piece of work of an account. Raises `TooMuchWork`."""
+        if self._taken[account_id] >= self._most:
+            raise TooMuchWork
+        self._taken[account_id] += 1
+        try:
+            yield
+        finally:
+            self._taken[account_id] -= 1
+            if not self._taken[account_id]:
+                del self._taken[account_id]
 
 
 class SharedWork(Generic[Result]):

@@ -6,6 +6,7 @@ nor a crash reaches further than this process. `mirliton.sounds.speech` runs it.
 
 import ctypes
 import enum
+import os
 import resource
 import sys
 import wave
@@ -16,6 +17,7 @@ _RATE, _WORDS_PER_MINUTE = 1, 150  # a little slower than usual: it is heard ove
 MOST_SECONDS = 300
 MOST_BYTES = 64_000_000
 MOST_CPU_SECONDS = 60
+MOST_MEMORY = 1_000_000_000
 
 
 class Exit(enum.IntEnum):
@@ -95,6 +97,8 @@ def main(arguments: list[str]) -> int:
     """One text from stdin."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    os.nice(10)  # calls come first
     target, *languages = arguments
     return speak(sys.stdin.buffer.read().decode(), languages, Path(target))
 

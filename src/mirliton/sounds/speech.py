@@ -5,6 +5,7 @@ Each text is rendered once, by a process of its own (`mirliton.sounds.speaking`)
 """
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import SoundNotFound
 from mirliton.sounds.cache import SoundCache
 from mirliton.sounds.loudness import Silent, even_out
-from mirliton.sounds.shared_work import SharedWork, TooMuchWork
+from mirliton.sounds.shared_work import SharedWork, Shares, TooMuchWork
 from mirliton.sounds.speaking import Exit
 from mirliton.sounds.statistics import LibraryStatistics
 
@@ -52,10 +53,14 @@ class Speech:
         self._cache = cache
         self._statistics = statistics
         self._work: SharedWork[Path] = SharedWork(settings.max_speaking)
+        self._shares = Shares(settings.max_speaking_per_account)
         self._free = asyncio.Semaphore(AT_A_TIME)
 
-    async def file(self, text: str, languages: Sequence[str]) -> Path:
-        """The text spoken with the voice of the first of the languages that has one. Raises `SoundNotFound`."""
+    async def file(self, text: str, languages: Sequence[str], account_id: str) -> Path:
+        """The text spoken with the voice of the first of the languages that has one. Raises `SoundNotFound`.
+
+        `account_id`: on whose account; for prompts, that of the system.
+        """
         if not self.installed:
             self._statistics.speech_failed["missing"] += 1
             raise SpeechMissing("text is spoken only after `pip install 'mirliton[speech]'` on the server")
@@ -67,22 +72,27 @@ class Speech:
             self._statistics.cached += 1
             return cached.path
         try:
-            return await self._work.result(name, lambda: self._render(name, text, voices))
+            return await self._work.result(name, lambda: self._render(name, text, voices, account_id))
         except TooMuchWork:
-            raise self._failed("busy", "more texts wait to be spoken than sounds.max_speaking: try again") from None
+            reason = "more texts wait to be spoken than sounds.max_speaking allows: try again in a moment"
+            raise self._failed("busy", reason) from None
 
     async def close(self) -> None:
         """Give up what is being spoken."""
         await self._work.close()
 
-    async def _render(self, name: str, text: str, voices: list[str]) -> Path:
+    async def _render(self, name: str, text: str, voices: list[str], account_id: str) -> Path:
         spoken, levelled = self._cache.partial(), self._cache.partial()
         try:
-            async with self._free:
-                exit_code = await self._run(spoken, text, voices)
+            with self._shares.one(account_id):
+                async with self._free:
+                    exit_code = await self._run(spoken, text, voices)
             self._check(exit_code, voices)
             await asyncio.to_thread(even_out, spoken, levelled)
             path = self._cache.keep(name, levelled, {}).path
+        except TooMuchWork:
+            reason = "more texts wait to be spoken than sounds.max_speaking_per_account allows: try again in a moment"
+            raise self._failed("busy", reason) from None
         except Silent:
             raise self._failed("engine", "the text has nothing in it that can be spoken") from None
         except (OSError, soundfile.LibsndfileError) as error:
@@ -101,6 +111,7 @@ class Speech:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if not name.startswith("MIRLITON_")},  # passwords
         )
         try:
             async with asyncio.timeout(self._settings.speech_seconds):

@@ -5,7 +5,7 @@ comes back, on how much is fetched at a time, and the rules of freshness (RFC 91
 """
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import SoundNotFound, SoundRefused, WebFile
 from mirliton.sounds.cache import Cached, SoundCache
 from mirliton.sounds.fetching import Fetcher, FetchFailed, Unchanged
-from mirliton.sounds.shared_work import SharedWork, TooMuchWork
+from mirliton.sounds.shared_work import SharedWork, Shares, TooMuchWork
 from mirliton.sounds.statistics import LibraryStatistics
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class WebSounds:
         self._now = now
         self._fetcher = Fetcher(settings, lookup)
         self._work: SharedWork[Path] = SharedWork(settings.max_fetches)
-        self._of_account: Counter[str] = Counter()
+        self._shares = Shares(settings.max_fetches_per_account)
         self._failed: OrderedDict[str, tuple[float, FetchFailed]] = OrderedDict()
 
     async def file(self, source: WebFile, account_id: str) -> Path:
@@ -54,7 +54,7 @@ class WebSounds:
             )
         name = _name(source)
         cached = self._cache.get(name)
-        if cached and 0 <= self._now() - float(cached.about["checked"]) < self._settings.fetched_for_seconds:
+        if cached and self._fresh(cached):
             self._statistics.cached += 1
             return cached.path
         if failure := self._failed_lately(name):
@@ -69,20 +69,21 @@ class WebSounds:
         await self._work.close()
         await self._fetcher.close()
 
+    def _fresh(self, cached: Cached) -> bool:
+        """A time in the future is no reason to trust a copy for ever: clocks are set back."""
+        checked = cached.about.get("checked")
+        return isinstance(checked, int | float) and 0 <= self._now() - checked < self._settings.fetched_for_seconds
+
     async def _ask(self, source: WebFile, cached: Cached | None, account_id: str) -> Path:
-        if self._of_account[account_id] >= self._settings.max_fetches_per_account:
-            raise self._busy("sounds.max_fetches_per_account")
-        self._of_account[account_id] += 1
         try:
-            return await self._fetch(source, cached)
+            with self._shares.one(account_id):
+                return await self._fetch(source, cached)
+        except TooMuchWork:
+            raise self._busy("sounds.max_fetches_per_account") from None
         except FetchFailed as failure:
             self._statistics.fetch_failed[failure.kind] += 1
             self._remember(_name(source), failure)
             return self._make_do(source, cached, failure)
-        finally:
-            self._of_account[account_id] -= 1
-            if not self._of_account[account_id]:
-                del self._of_account[account_id]
 
     async def _fetch(self, source: WebFile, cached: Cached | None) -> Path:
         partial = self._cache.partial()
