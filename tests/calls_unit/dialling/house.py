@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 from mirliton.calls.dialling.dialler import Dialler
 from mirliton.calls.dialling.ports import Stored
 from mirliton.calls.rooms import Rooms
+from mirliton.outbound_http.addresses import Address
 from mirliton.settings import DialSettings
-from mirliton.sip.grammar import WireURI
 from mirliton.sip.peer import Peer, TransportName
 from mirliton.sip.registrar import Binding
 from mirliton.sip.sdp import answer_offer
@@ -79,6 +79,7 @@ class FakeSip:
         *,
         from_uri: str | None = None,
         display: str = "",
+        headers: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = None,
         transport: TransportName = "udp",
         timeout: float = 60.0,  # noqa: ASYNC109
@@ -88,7 +89,7 @@ class FakeSip:
         assert call_id
         options = {
             "from_uri": from_uri, "display": display, "credentials": credentials, "call_id": call_id, "flow": flow,
-            "timeout": timeout,
+            "timeout": timeout, "headers": dict(headers or {}),
         }  # fmt: skip
         invite = Invite(uri, options, asyncio.get_running_loop().time())
         self.invites.append(invite)
@@ -161,7 +162,7 @@ class FakeBudgets:
 
 
 class House:
-    """`hosts`: what names resolve to; addresses resolve to themselves."""
+    """`hosts`: what a name resolves to, answer by answer; several addresses with a blank between them."""
 
     def __init__(
         self,
@@ -187,15 +188,14 @@ class House:
             settings,
             media_address="127.0.0.1",
             settle_seconds=settle_seconds,
-            resolve=self.resolve,
+            lookup=self.lookup,
         )
 
-    async def resolve(self, transport: TransportName, uri: WireURI) -> Peer | None:
-        """The next address of a name each time, as a name server that lies would."""
-        if uri.host not in self.hosts:
-            return Peer(transport, uri.host, uri.port or 5060) if uri.host[0].isdigit() else None
-        addresses = self.hosts[uri.host]
-        return Peer(transport, addresses.pop(0), uri.port or 5060)
+    async def lookup(self, host: str, port: int) -> list[Address]:
+        """The next answer for a name each time, as a name server that lies would give it."""
+        if host not in self.hosts:
+            raise OSError("no such host")
+        return [ip_address(address) for address in self.hosts[host].pop(0).split()]
 
     def device(self, number: int, *uris: str, account_id: str = ACCOUNT, seconds: float = 1.0, **body: Any) -> str:
         """A device with a registered phone at each address."""

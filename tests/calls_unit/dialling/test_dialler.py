@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mirliton.calls.live import BadEndpoints, Dialling, Refused
+from mirliton.sip.authentication import BRIDGE_HEADER
 from mirliton.sip.peer import Peer
 
 from ..fakes import FakeEngine
@@ -129,6 +130,7 @@ async def test_when_one_phone_declines_the_others_ring_on(house: House) -> None:
 
 async def test_a_registered_phone_is_called_where_it_registered_from(house: House) -> None:
     await house.dial(house.device(1, "sip:anna@10.0.0.1"))
+    assert house.sip.invites[0].options["headers"] == {}
     assert house.sip.invites[0].options["flow"] == Peer("udp", "198.51.100.9", 5060)
 
 
@@ -143,9 +145,21 @@ async def test_a_device_with_a_route_is_called_there_inside_the_operators_networ
     assert house.sip.called == ["sip:gate@192.0.2.5"]
 
 
-@pytest.mark.parametrize("uri", ["sip:x@10.0.0.1", "sip:x@evil.example.com", "sip:x@no.example.com"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:x@10.0.0.1",
+        "sip:x@evil.example.com",
+        "sip:x@no.example.com",
+        "sip:x@six.example.com",
+        "sip:x@[2001:db8::1]",
+        "sip:x@127.1",
+        "sip:x@2130706433",
+    ],
+)
 async def test_addresses_outside_the_operators_networks_do_not_ring(house: House, uri: str) -> None:
-    house.hosts["evil.example.com"] = ["127.0.0.1"]
+    house.hosts |= {"evil.example.com": ["127.0.0.1"], "six.example.com": ["2001:db8::1"]}
+    house.hosts |= {"127.1": ["127.0.0.1"], "2130706433": ["127.0.0.1"], "[2001:db8::1]": ["2001:db8::1"]}
     (response,) = await house.dial(uri)
     assert response["status"] == "error"
     assert house.sip.called == []
@@ -162,7 +176,7 @@ async def test_addresses_outside_the_operators_networks_do_not_ring(house: House
 async def test_the_address_that_was_checked_is_the_one_that_is_called(
     house: House, uri: str, called: str, flow: Peer | None
 ) -> None:
-    house.hosts["twofaced.example.com"] = ["192.0.2.9", "127.0.0.1"]
+    house.hosts["twofaced.example.com"] = ["2001:db8::1 127.0.0.1 192.0.2.9", "127.0.0.1"]
     house.sip.phones[called] = Phone()
     await house.dial(uri)
     assert [(invite.uri, invite.options["flow"]) for invite in house.sip.invites] == [(called, flow)]
@@ -179,6 +193,7 @@ async def test_a_device_object_is_called_by_its_route_with_its_password(house: H
     responses = await house.dial(endpoint)
     assert responses[0]["status"] == "success"
     assert house.sip.invites[0].options["credentials"] == ("link", "hunter22")
+    assert house.sip.invites[0].options["headers"] == {BRIDGE_HEADER: "1"}
     assert "hunter22" not in str(responses)
     assert house.participants()[0]["caller_id_name"] == "Berlin"
     (leg,) = house.engine.legs
@@ -455,13 +470,8 @@ async def test_a_duration_beyond_sense_is_cut(house: House) -> None:
 
 async def test_a_failure_of_our_own_is_logged_and_fails_one_endpoint_only(house: House) -> None:
     device = house.device(1, "sip:anna@10.0.0.1")
-    house.sip.phones[PHONE] = Phone()
-
-    async def broken(*_: Any) -> Peer:
-        raise RuntimeError("broken name server")
-
-    house.dialler._line._resolve = broken
-    first, second = await house.dial(PHONE, device)
+    house.hosts["example.com"] = ["what no resolver answers"]
+    first, second = await house.dial("sip:x@example.com", device)
     assert (first["status"], second["status"]) == ("error", "success")
     assert house.dialler.statistics.failed == 1
 

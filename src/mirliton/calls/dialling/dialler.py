@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from mirliton.calls.bridging import trunk_headers
 from mirliton.calls.call import Call
 from mirliton.calls.dialling.finding import Callee, Contact, Finder
 from mirliton.calls.dialling.joining import Invitation, read_invitation
@@ -17,15 +18,15 @@ from mirliton.calls.dialling.ringing import Unreached, first_to_answer
 from mirliton.calls.dialling.shares import Shares
 from mirliton.calls.dialling.statistics import DialStatistics
 from mirliton.calls.dialling.talking import AnsweredCalls
-from mirliton.calls.dialling.ways import Resolve
+from mirliton.calls.dialling.ways import Ways
 from mirliton.calls.live import Refused
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.entry import Admission, Documents
 from mirliton.conference.settings import Conference
 from mirliton.media.types import MediaEngine
+from mirliton.outbound_http.lookup import Lookup
 from mirliton.settings import DialSettings
-from mirliton.sip.addresses import resolve as resolve_host
 
 _log = structlog.get_logger(__name__)
 
@@ -50,11 +51,11 @@ class Dialler:
         rtp_timeout_seconds: float = 60,
         settle_seconds: float = 0.0,
         sound_statistics: SoundStatistics | None = None,
-        resolve: Resolve = resolve_host,
+        lookup: Lookup | None = None,
     ) -> None:
         """`media_address`: the IP address that those who are called shall send RTP to.
 
-        `rtp_timeout_seconds` 0: never hang up. `settle_seconds`: see `Call`.
+        `rtp_timeout_seconds` 0: never hang up. `settle_seconds`: see `Call`. `lookup`: the system's unless given.
         """
         self.statistics = DialStatistics()
         self._rooms, self._documents, self._callees, self._budgets = rooms, documents, callees, budgets
@@ -68,8 +69,7 @@ class Dialler:
             sounds,
             self.statistics,
             media_address=media_address,
-            networks=settings.uri_networks,
-            resolve=resolve,
+            ways=Ways(settings.uri_networks, lookup),
             settle_seconds=settle_seconds,
             sound_statistics=sound_statistics or SoundStatistics(),
         )
@@ -198,6 +198,7 @@ def _placement(invitation: Invitation, callee: Callee, contact: Contact, host: s
         display=invitation.caller_name,
         from_uri=invitation.from_uri(host),
         ring_seconds=invitation.ring_seconds,
+        headers=trunk_headers(invitation.admission.caller) if callee.bridge else {},
     )
 
 

@@ -1,15 +1,14 @@
 """One call to one address: a media leg, an INVITE with our offer, and the answer to it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Network
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mirliton.calls.call import AnsweredSession, Call
 from mirliton.calls.dialling.finding import Contact
 from mirliton.calls.dialling.ports import SipCalls
 from mirliton.calls.dialling.ringing import Unreached
 from mirliton.calls.dialling.statistics import DialStatistics
-from mirliton.calls.dialling.ways import Resolve, Way, way_to
+from mirliton.calls.dialling.ways import Way, Ways
 from mirliton.calls.negotiation import Negotiation, NotAcceptable
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
@@ -23,12 +22,13 @@ _REASONS = {408: "no answer", 480: "not available", 486: "busy", 600: "busy", 60
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`info`: who is called, with the call's id. `display` and `from_uri`: who calls."""
+    """`info`: who is called, with the call's id. `display` and `from_uri`: who calls. `headers`: of the INVITE."""
 
     info: CallerInfo
     display: str
     from_uri: str
     ring_seconds: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Line:
@@ -42,23 +42,21 @@ class Line:
         statistics: DialStatistics,
         *,
         media_address: str,
-        networks: Sequence[IPv4Network],
-        resolve: Resolve,
+        ways: Ways,
         settle_seconds: float,
         sound_statistics: SoundStatistics,
     ) -> None:
-        """`media_address`: the IP address that those who are called shall send RTP to. `networks`: see `ways`."""
+        """`media_address`: the IP address that those who are called shall send RTP to."""
         self._sip, self._engine, self._sounds = sip, engine, sounds
         self._statistics = statistics
         self._media_address = media_address
-        self._networks = networks
-        self._resolve = resolve
+        self._ways = ways
         self._settle_seconds = settle_seconds
         self._sound_statistics = sound_statistics
 
     async def place(self, contact: Contact, placement: Placement) -> Call:
         """Let it ring; the call once it is answered and media are agreed. Raises `Unreached`, with nothing left."""
-        way = await way_to(contact, self._networks, self._resolve)
+        way = await self._ways.to(contact)
         try:
             leg = self._engine.open_leg(placement.info.call_id)
         except MediaFull as full:
@@ -96,6 +94,7 @@ class Line:
                 sdp,
                 from_uri=placement.from_uri,
                 display=placement.display,
+                headers=placement.headers,
                 credentials=contact.credentials,
                 timeout=placement.ring_seconds,
                 call_id=placement.info.call_id,

@@ -35,6 +35,7 @@ class SipCalls(Protocol):
         *,
         from_uri: str | None = None,
         display: str = "",
+        headers: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = None,
         transport: TransportName = "udp",
         timeout: float = 60.0,  # noqa: ASYNC109 - ends the call by CANCEL, not only the waiting

@@ -1,21 +1,20 @@
 """How an address is reached, and whether it may be: tenants call only into the operator's networks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from mirliton.calls.dialling.finding import Contact, Trust
 from mirliton.calls.dialling.ringing import Unreached
-from mirliton.sip.addresses import transport_of
+from mirliton.outbound_http.lookup import Lookup, SystemLookup
+from mirliton.sip.addresses import literal, transport_of
 from mirliton.sip.grammar import WireURI
 from mirliton.sip.outgoing import callable_uri
-from mirliton.sip.peer import Peer, TransportName
+from mirliton.sip.peer import Peer
 
-RESOLVE_SECONDS = 5.0
-
-Resolve = Callable[[TransportName, WireURI], Awaitable[Peer | None]]
-"""The address behind a URI; `sip.addresses.resolve`."""
+LOOKUP_SECONDS = 5.0
+MAX_LOOKUPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +26,49 @@ class Way:
     host: str
 
 
-async def way_to(contact: Contact, networks: Sequence[IPv4Network], resolve: Resolve) -> Way:
-    """Resolve once; the address that was checked is the one that is called. Raises `Unreached`."""
-    if contact.flow is not None:
-        return Way(contact.uri, contact.flow, contact.flow.host)
-    target = callable_uri(contact.uri)
-    peer = await _resolved(target, resolve)
-    if contact.trust is Trust.TRUNK:
-        return Way(contact.uri, None, peer.host)
-    if not any(IPv4Address(peer.host) in network for network in networks):
-        raise Unreached(f"{target.host} may not be called: the operator allows other networks")
-    if peer.transport == "udp":
-        return Way(contact.uri, peer, peer.host)
+class Ways:
+    """Finds them."""
+
+    def __init__(self, networks: Sequence[IPv4Network], lookup: Lookup | None = None) -> None:
+        """`networks`: where addresses that tenants name may be."""
+        self._networks = networks
+        self._tenants = lookup or SystemLookup(MAX_LOOKUPS)
+        # Names that a tenant knows never to resolve must not keep the operator's trunk from being found.
+        self._operators = lookup or SystemLookup(MAX_LOOKUPS)
+
+    async def to(self, contact: Contact) -> Way:
+        """Resolve once; the address that was checked is the one that is called. Raises `Unreached`."""
+        if contact.flow is not None:
+            return Way(contact.uri, contact.flow, contact.flow.host)
+        target = callable_uri(contact.uri)
+        if contact.trust is Trust.TRUNK:
+            return Way(contact.uri, None, str((await _addresses(target, self._operators))[0]))
+        found = await _addresses(target, self._tenants)
+        address = next((one for one in found if any(one in network for network in self._networks)), None)
+        if address is None:
+            raise Unreached(f"{target.host} may not be called: the operator allows other networks")
+        return _exactly_to(contact.uri, target, str(address))
+
+
+def _exactly_to(uri: str, target: WireURI, address: str) -> Way:
+    port = target.port or 5060
+    if transport_of(target, "udp") == "udp":
+        return Way(uri, Peer("udp", address, port), address)
     # A flow over TCP is a connection that exists already. To make one to just this address, it must be in the URI.
-    userinfo, at, _ = contact.uri[len("sip:") :].rpartition("@")
-    return Way(f"sip:{userinfo}{at}{peer.host}:{peer.port};transport=tcp", None, peer.host)
+    userinfo, at, _ = uri[len("sip:") :].rpartition("@")
+    return Way(f"sip:{userinfo}{at}{address}:{port};transport=tcp", None, address)
 
 
-async def _resolved(target: WireURI, resolve: Resolve) -> Peer:
+async def _addresses(target: WireURI, lookup: Lookup) -> list[IPv4Address]:
+    """At least one."""
+    if (host := literal(target.host)) is not None:
+        return [IPv4Address(host)]
     try:
-        async with asyncio.timeout(RESOLVE_SECONDS):
-            peer = await resolve(transport_of(target, "udp"), target)
-    except TimeoutError:
-        peer = None
-    if peer is None:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            answer = await lookup(target.host, target.port or 5060)
+    except (OSError, TimeoutError):
+        answer = []
+    found = [address for address in answer if isinstance(address, IPv4Address)]
+    if not found:
         raise Unreached(f"{target.host}: no such host")
-    return peer
+    return found
