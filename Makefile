@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo run test test-fast lint format bench clean debian
+.PHONY: demo run test test-fast lint format bench reference clean debian
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ format: $(STAMP)
 
 bench: $(STAMP) debian
 	$(BIN)/mirliton bench
+
+reference: $(STAMP)
+	PYTHONPATH=tools $(BIN)/python -m reference
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -120,9 +120,10 @@ ROOMS = Section(
             extra=STATE,
             refusals=REFUSED,
             examples=(
-                _act("Nobody else may come in", "lock", before=(
+                _act("Nobody else may come in", "lock", calls=(
                     'mirliton call "sip:3000@$SIP" --play tone:440 --name Anna &',
                     'mirliton call "sip:3000@$SIP" --play tone:660 --name Bruno &',
+                    'mirliton call "sip:3000@$SIP" --name Carla &',
                 )),
                 _act("", "unlock"),
                 _act("Everybody hears a sound", "play",
@@ -139,7 +140,8 @@ ROOMS = Section(
             rows(reference("participant")),
             extra={"page_size": COUNT},
             examples=(
-                Example(path=SALES, keeps={"P": "data.0.participant_id", "Q": "data.1.participant_id"}),
+                Example(path=SALES, keeps={"P": "data.0.participant_id", "Q": "data.1.participant_id",
+                                           "R": "data.2.participant_id"}),
             ),
         ),
         (PARTICIPANT, "GET"): Operation(
@@ -159,7 +161,7 @@ ROOMS = Section(
                 *(_act("", action, path=ONE) for action in CHANGES if action != "kick"),
                 _act("", "play", path=ONE, body={
                     "data": {"action": "play", "data": {"media_id": "tone_stream://%(200,100,440)"}}}),
-                _act("", "kick", path={"document_id": "sales", "participant_id": "$Q"}),
+                _act("", "kick", path={"document_id": "sales", "participant_id": "$R"}),
             ),
         ),
         (PARTICIPANTS, "PUT"): Operation(

@@ -1,7 +1,7 @@
 """Users, devices, media and callflows."""
 
 from mirliton.api.openapi.operations import Example, Operation, Section
-from mirliton.api.openapi.resources import document_operations
+from mirliton.api.openapi.resources import deletion_last, document_operations
 from mirliton.api.openapi.shapes import stored
 
 RAW = "/accounts/{account_id}/media/{document_id}/raw"
@@ -46,7 +46,7 @@ DEVICES = Section(
 MEDIA = Section(
     "Media",
     "A document, and the recording itself below it.",
-    {
+    deletion_last({
         **document_operations(
             "media", "media", "M",
             one="a media document",
@@ -80,7 +80,7 @@ MEDIA = Section(
             binary=True,
             examples=(Example(path={"document_id": "$M"}),),
         ),
-    },
+    }),
 )  # fmt: skip
 
 CALLFLOWS = Section(

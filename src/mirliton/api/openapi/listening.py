@@ -1,7 +1,7 @@
 """Who listens to events: webhooks and WebSockets (semantics 7)."""
 
 from mirliton.api.openapi.operations import Example, Operation, Section
-from mirliton.api.openapi.resources import ROW, document_operations
+from mirliton.api.openapi.resources import ROW, deletion_last, document_operations
 from mirliton.api.openapi.shapes import COUNT, TEXT, record, rows
 
 WEBHOOKS = "/accounts/{account_id}/webhooks"
@@ -33,13 +33,12 @@ _documents = document_operations(
     replacement={"name": "Everything", "uri": "https://hooks.example/mirliton", "hook": "all"},
     secret={"type": "string", "description": "Only in the answer to the creation"},
 )  # fmt: skip
-_deletion = {place: _documents.pop(place) for place in [(f"{WEBHOOKS}/{{document_id}}", "DELETE")]}
 
 TOLD_OF_EVENTS = Section(
     "Webhooks",
     "Addresses that are told of [events](events.md) by HTTP. The creation, and nothing else, tells the secret that "
     "deliveries are signed with.",
-    {
+    deletion_last({
         ("/webhooks", "GET"): Operation("What webhooks can be hooked to", reply=rows(ROW), extra={"page_size": COUNT}),
         **_documents,
         (WEBHOOKS, "PATCH"): Operation(
@@ -58,9 +57,8 @@ TOLD_OF_EVENTS = Section(
             extra={"page_size": COUNT},
             examples=(Example(path={"document_id": "$W"}),),
         ),
-        **_deletion,
-    },
-)
+    }),
+)  # fmt: skip
 
 OPEN_SOCKETS = Section(
     "WebSockets",

@@ -17,7 +17,8 @@ class Example:
 
     `path` gives values for the gaps of the path: `$C` stands for what an earlier answer gave, as it does in texts of
     the body (`#P`: the same as a number). `keeps`: names for parts of the answer, by dotted path, for the requests
-    behind it. `before`: shell lines that have to run first. `raw`: a file that is sent instead of a body.
+    behind it. `before`: shell lines that have to run first; `calls`: phones that have to be in
+    the room first. `raw`: a file that is sent instead of a body.
     """
 
     title: str = ""
@@ -26,6 +27,7 @@ class Example:
     query: str = ""
     keeps: Mapping[str, str] = field(default_factory=dict)
     before: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     raw: str | None = None
     bearer: str = "TOKEN"  # the name of the token that it sends
     code: int | None = None

@@ -67,3 +67,8 @@ def document_operations(
             examples=(Example(path=at),),
         ),
     }  # fmt: skip
+
+
+def deletion_last(operations: dict[Place, Operation]) -> dict[Place, Operation]:
+    """The same, in an order in which the document is there for everything else."""
+    return dict(sorted(operations.items(), key=lambda item: item[0][1] == "DELETE"))
