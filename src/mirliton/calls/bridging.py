@@ -13,13 +13,19 @@ from mirliton.calls.inbound import Way
 from mirliton.calls.ports import CallData
 from mirliton.calls.rooms import Rooms
 from mirliton.conference.entry import Admission
-from mirliton.conference.settings import Conference, Role, caller_settings, room_settings
-from mirliton.sip.types import Bridge, Session
+from mirliton.conference.settings import CallerSettings, Conference, Role, caller_settings, room_settings
+from mirliton.sip.types import BRIDGE_HEADER, Bridge, Session
 
 _log = structlog.get_logger(__name__)
 
-MODERATOR_HEADER = "x-mirliton-moderator"
+MODERATOR_HEADER = "X-Mirliton-Moderator"
 """`true`: somebody beyond the trunk is a moderator, for whom members here need not wait."""
+
+
+def trunk_headers(caller: CallerSettings) -> dict[str, str]:
+    """What the INVITE of a trunk says: that it is one, so that it is asked for its password, and who is beyond it."""
+    moderator = {MODERATOR_HEADER: "true"} if caller.moderator else {}
+    return {BRIDGE_HEADER: "1"} | moderator
 
 
 class Bridging:
@@ -34,7 +40,7 @@ class Bridging:
         bridge = session.bridge
         if bridge is None:
             return None
-        leads = (session.headers.get(MODERATOR_HEADER) or "").strip().lower() == "true"
+        leads = (session.headers.get(MODERATOR_HEADER.lower()) or "").strip().lower() == "true"
         role = Role.MODERATOR if leads else Role.MEMBER
         return Way(bridge.account_id, lambda call: self._join(call, bridge, role))
 

@@ -65,6 +65,7 @@ class FakeSip:
         self.invites: list[Invite] = []
         self.bindings: dict[tuple[str, str], list[Binding]] = {}
         self.registrar = self
+        self.listening = ("0.0.0.0", 5099)
 
     def lookup(self, account_id: str, device_id: str, now: float) -> Sequence[Binding]:
         return self.bindings.get((account_id, device_id), [])

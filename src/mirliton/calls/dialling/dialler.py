@@ -69,7 +69,7 @@ class Dialler:
             sounds,
             self.statistics,
             media_address=media_address,
-            ways=Ways(settings.uri_networks, lookup),
+            ways=Ways(settings.uri_networks, lambda: sip.listening[1], lookup),
             settle_seconds=settle_seconds,
             sound_statistics=sound_statistics or SoundStatistics(),
         )

@@ -25,6 +25,10 @@ class SipCalls(Protocol):
     def registrar(self) -> Registrations:
         """The registrations."""
 
+    @property
+    def listening(self) -> tuple[str, int]:
+        """The address and port that it is called at."""
+
     def now(self) -> float:
         """Seconds of the clock that registrations are measured with."""
 
