@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 
 from mirliton.calls.live import BadEndpoints, Dialling, Refused
-from mirliton.sip.authentication import BRIDGE_HEADER
 from mirliton.sip.peer import Peer
+from mirliton.sip.types import BRIDGE_HEADER
 
 from ..fakes import FakeEngine
 from .house import ACCOUNT, OTHER_ACCOUNT, ROOM, House, Phone
@@ -542,4 +543,18 @@ async def test_a_called_member_waits_for_its_ears_before_it_joins() -> None:
     began = now()
     await house.dial(PHONE)
     assert now() - began == pytest.approx(1.5, abs=0.05)
+    await left_clean(house)
+
+
+async def test_a_server_calls_itself_only_to_link_rooms() -> None:
+    house = House(uri_networks=[IPv4Network("127.0.0.0/8")])
+    for uri in ("sip:3000@127.0.0.1:5099", "sip:3000@127.0.0.1:5099;transport=tcp", "sip:3000@127.9.9.9:5099"):
+        (response,) = await house.dial(uri)
+        assert response["status"] == "error"
+    assert house.sip.called == []
+    for uri in ("sip:3000@127.0.0.1:5099", "sip:3000@127.0.0.1"):
+        house.sip.phones[uri] = Phone()
+    link = {"bridge": True, "sip": {"route": "sip:3000@127.0.0.1:5099", "username": "u", "password": "secret"}}
+    responses = await house.dial(link, "sip:3000@127.0.0.1")
+    assert [response["status"] for response in responses] == ["success", "success"]
     await left_clean(house)

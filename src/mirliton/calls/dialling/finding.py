@@ -40,6 +40,7 @@ class Contact:
     trust: Trust
     flow: Peer | None = None
     credentials: tuple[str, str] | None = field(default=None, repr=False)
+    bridge: bool = False
     device_id: str | None = None
     owner_id: str | None = None
 
@@ -182,7 +183,7 @@ class _Problem(Exception):
 
 def _by_address(address: ByAddress) -> Callee:
     user = callable_uri(address.uri).user or ""
-    contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials)
+    contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials, bridge=address.bridge)
     return Callee(address.endpoint_id, address.name or shown(user), user, (contact,), bridge=address.bridge)
 
 

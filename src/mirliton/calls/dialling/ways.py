@@ -1,7 +1,8 @@
 """How an address is reached, and whether it may be: tenants call only into the operator's networks."""
 
 import asyncio
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -29,9 +30,12 @@ class Way:
 class Ways:
     """Finds them."""
 
-    def __init__(self, networks: Sequence[IPv4Network], lookup: Lookup | None = None) -> None:
-        """`networks`: where addresses that tenants name may be."""
+    def __init__(
+        self, networks: Sequence[IPv4Network], our_port: Callable[[], int], lookup: Lookup | None = None
+    ) -> None:
+        """`networks`: where addresses that tenants name may be. `our_port`: where this server is called."""
         self._networks = networks
+        self._our_port = our_port
         self._tenants = lookup or SystemLookup(MAX_LOOKUPS)
         # Names that a tenant knows never to resolve must not keep the operator's trunk from being found.
         self._operators = lookup or SystemLookup(MAX_LOOKUPS)
@@ -47,7 +51,23 @@ class Ways:
         address = next((one for one in found if any(one in network for network in self._networks)), None)
         if address is None:
             raise Unreached(f"{target.host} may not be called: the operator allows other networks")
+        if not contact.bridge and (target.port or 5060) == self._our_port() and _is_ours(address):
+            # Our own calls come from an address that may be trusted, so they could enter any account without a
+            # password. A bridge is asked for its password wherever it comes from.
+            raise Unreached(f"{target.host} is this server: call a device, or link the room with `bridge`")
         return _exactly_to(contact.uri, target, str(address))
+
+
+def _is_ours(address: IPv4Address) -> bool:
+    """Whether this machine has the address: to itself it speaks from the very address that it speaks to."""
+    if address.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((str(address), 9))  # sends nothing; asks the kernel for a route
+        except OSError:
+            return False
+        return str(probe.getsockname()[0]) == str(address)
 
 
 def _exactly_to(uri: str, target: WireURI, address: str) -> Way:
