@@ -207,6 +207,7 @@ def contents(path: Path) -> str:
         "\U0001f600 hello \U0001f600",
         "x" * 1000,
         "9" * 1000,
+        "ä€" * 500,
         "สวัสดี Привет 你好 مرحبا",
         "a\u0301" * 400,
     ],
@@ -216,4 +217,4 @@ async def test_texts_that_are_meant_to_harm_are_only_read_out(world: World, text
         signal, rate = await world.heard(text)
     except NotSpoken:
         return
-    assert len(signal) / rate < 301
+    assert len(signal) / rate <= 180

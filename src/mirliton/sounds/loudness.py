@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-Signal = npt.NDArray[np.float64]
+Signal = npt.NDArray[np.float32]
 
 SPEECH_DBFS = -20.0
 LEAD_SECONDS = 0.03
@@ -19,7 +19,7 @@ class Silent(Exception):
 
 def even_out(source: Path, target: Path) -> None:
     """Read a sound file, trim and level it, write it as FLAC. Raises `Silent` and `soundfile.LibsndfileError`."""
-    signal, rate = soundfile.read(source, dtype="float64")
+    signal, rate = soundfile.read(source, dtype="float32")
     soundfile.write(target, level(trim(signal, rate), rate), rate, subtype="PCM_16", format="FLAC")
 
 
@@ -39,7 +39,7 @@ def trim(signal: Signal, rate: int) -> Signal:
     frame, lead = rate // 50, round(LEAD_SECONDS * rate)
     first, last = max(0, loud[0] * frame - lead), min(len(signal), (loud[-1] + 1) * frame + 2 * lead)
     cut = signal[first:last].copy()
-    fade = np.linspace(0, 1, min(lead, len(cut)) // 2)
+    fade = np.linspace(0, 1, min(lead, len(cut)) // 2, dtype=np.float32)
     cut[: len(fade)] *= fade
     cut[len(cut) - len(fade) :] *= fade[::-1]
     return cut

@@ -14,8 +14,8 @@ from pathlib import Path
 
 _SYNCHRONOUS, _UTF8 = 2, 1
 _RATE, _WORDS_PER_MINUTE = 1, 150  # a little slower than usual: it is heard over the telephone
-MOST_SECONDS = 300
-MOST_BYTES = 64_000_000
+MOST_SECONDS = 180
+MOST_BYTES = 32_000_000
 MOST_CPU_SECONDS = 60
 MOST_MEMORY = 1_000_000_000
 

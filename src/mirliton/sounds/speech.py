@@ -86,9 +86,8 @@ class Speech:
         try:
             with self._shares.one(account_id):
                 async with self._free:
-                    exit_code = await self._run(spoken, text, voices)
-            self._check(exit_code, voices)
-            await asyncio.to_thread(even_out, spoken, levelled)
+                    self._check(await self._run(spoken, text, voices), voices)
+                    await asyncio.to_thread(even_out, spoken, levelled)
             path = self._cache.keep(name, levelled, {}).path
         except TooMuchWork:
             reason = "more texts wait to be spoken than sounds.max_speaking_per_account allows: try again in a moment"
