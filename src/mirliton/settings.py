@@ -165,11 +165,11 @@ class EventSettings(_Section):
     """Events over WebSocket (semantics 7.2)."""
 
     publish: list[str] = []
-    max_sockets: int = 500
-    max_sockets_per_address: int = 50
-    max_bindings: int = 100
-    queue: int = 1000
-    idle_seconds: int = 3600
+    max_sockets: int = Field(500, ge=0)
+    max_sockets_per_address: int = Field(50, ge=0)
+    max_bindings: int = Field(100, ge=1)
+    queue: int = Field(1000, ge=1)
+    idle_seconds: int = Field(3600, ge=1)
 
 
 class WebhookSettings(_Section):
@@ -191,8 +191,10 @@ class LinkSettings(_Section):
     """Public links into conferences (semantics 2.3)."""
 
     public_url: str | None = None
-    lifetime_seconds: int = 86_400
-    attempts_per_minute: int = 30
+    lifetime_seconds: int = Field(86_400, ge=1)
+    attempts_per_minute: int = Field(30, ge=1)
+    longest_pause_seconds: float = Field(4.0, ge=0)
+    max_waiting: int = Field(500, ge=1)
 
 
 class ConferenceSettings(_Section):

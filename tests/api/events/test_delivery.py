@@ -150,6 +150,7 @@ async def test_the_snapshot_of_a_room_that_does_not_run_is_empty(served: Served)
     assert numbers([first, created]) == [0, 1]
 
 
+@pytest.mark.slow
 async def test_snapshots_and_events_fit_without_gap_or_overlap_while_the_room_is_busy(served: Served) -> None:
     room = served.rooms.start(served.account.id, ROOM)
     async with served.client() as client:
@@ -175,6 +176,7 @@ async def test_snapshots_and_events_fit_without_gap_or_overlap_while_the_room_is
     assert seen > 0
 
 
+@pytest.mark.slow
 async def test_a_storm_of_joins_and_leaves_arrives_whole_and_in_order(served: Served) -> None:
     room = served.rooms.start(served.account.id, ROOM)
     async with served.client() as one, served.client() as another:
@@ -189,6 +191,7 @@ async def test_a_storm_of_joins_and_leaves_arrives_whole_and_in_order(served: Se
     assert served.counted("lost_total") == 0
 
 
+@pytest.mark.slow
 async def test_a_burst_within_one_turn_of_the_loop_arrives_whole(served: Served) -> None:
     room = served.rooms.start(served.account.id, ROOM)
     async with served.client() as client:
@@ -199,6 +202,7 @@ async def test_a_burst_within_one_turn_of_the_loop_arrives_whole(served: Served)
     assert all(after == before + 1 for before, after in pairwise(got))
 
 
+@pytest.mark.slow
 class TestSlowReaders:
     """A client that stops to read loses events of its own, is told how many, and delays nobody."""
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
+import pytest
+
 from .conftest import ROOM, Served
+
+pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "follow_room.py"
 
 
 async def started(served: Served, token: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, str(EXAMPLE), served.uri, token, ROOM, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )  # fmt: skip
+    order = [sys.executable, str(EXAMPLE), served.uri, token, ROOM]
+    return await asyncio.create_subprocess_exec(*order, stdout=PIPE, stderr=PIPE)
 
 
 async def test_the_example_shows_who_is_there(served: Served) -> None:

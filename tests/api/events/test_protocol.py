@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from .conftest import ROOM, Served
 
@@ -177,6 +178,19 @@ async def test_a_fault_of_ours_is_told_and_the_socket_goes_on(served: Served) ->
         served.rooms.broken = False
         assert (await client.subscribe(ADDS))["data"] == {"subscribed": [ADDS]}
     assert served.counted("faults_total") == 1
+
+
+async def test_a_fault_with_an_event_ends_the_socket(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served.client() as client:
+        await client.subscribe(ALL)
+        monkeypatch.delattr("mirliton.api.events.messages.Heading.event")
+        served.rooms.start(served.account.id, ROOM)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1011
+    assert served.counted("faults_total") == 1
+    assert served.counted("ended_sockets_total", reason="fault") == 1
 
 
 async def test_orders_are_answered_in_their_order(served: Served) -> None:

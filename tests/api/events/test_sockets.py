@@ -201,6 +201,7 @@ async def test_a_frame_that_breaks_the_protocol_ends_its_socket_only(
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 
 
+@pytest.mark.slow
 async def test_noise_of_every_kind_takes_no_socket_from_others(served: Served) -> None:
     async with served.client() as witness:
         for length in (1, 2, 10, 125, 126, 1000, 65_535, 200_000):
@@ -209,6 +210,7 @@ async def test_noise_of_every_kind_takes_no_socket_from_others(served: Served) -
         await witness.subscribe(ALL)
 
 
+@pytest.mark.slow
 async def test_pings_without_end_from_a_client_that_never_reads_fill_nothing(served: Served) -> None:
     async with connect(served.uri, sock=served.small_socket()) as flooding, served.client() as witness:
         flooding.transport.pause_reading()
@@ -221,6 +223,7 @@ async def test_pings_without_end_from_a_client_that_never_reads_fill_nothing(ser
         flooding.transport.abort()
 
 
+@pytest.mark.slow
 async def test_a_client_that_never_reads_is_dropped_whatever_waits_for_it(served: Served) -> None:
     room = served.rooms.start(served.account.id, ROOM)
     served.rooms.join(room)

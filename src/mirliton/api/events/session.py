@@ -8,7 +8,7 @@ import secrets
 import traceback
 
 import structlog
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mirliton.api.events import messages
 from mirliton.api.events.backlog import Closed
@@ -29,7 +29,7 @@ from mirliton.api.events.requests import (
 from mirliton.calls.live import LiveRooms
 from mirliton.store import Store
 
-POLICY_VIOLATION, GOING_AWAY = 1008, 1001
+GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1008, 1011
 
 _log = structlog.get_logger("mirliton.events")
 
@@ -53,20 +53,16 @@ class Session:
         finally:
             events.cancel()
             await asyncio.wait([events])
-        if not events.cancelled() and (fault := events.exception()) and not isinstance(fault, WebSocketDisconnect):
-            raise fault
 
     # Outwards
 
     async def _send(self, text: str) -> None:
         """Raises `WebSocketDisconnect` when the socket is closed, by whichever side."""
         async with self._sending:
-            if self._websocket.application_state is WebSocketState.DISCONNECTED:
-                raise WebSocketDisconnect(1006)
             try:
                 await self._websocket.send_text(text)
             except RuntimeError as closing:
-                # What the server raises once it has closed for itself, at a frame that breaks the protocol.
+                # After a close of ours, or one that the server did for itself: a frame broke the protocol.
                 raise WebSocketDisconnect(1006) from closing
 
     async def _send_events(self) -> None:
@@ -81,14 +77,27 @@ class Session:
                     await self._send(listening.heading.event(message))
                     self._hub.metrics.sent.inc()
                 await asyncio.sleep(0)
+        except WebSocketDisconnect:
+            return  # it went while an event was being sent
         except Closed as closed:
             await self._end(POLICY_VIOLATION, str(closed), "account")
+        except Exception as fault:
+            self._met(fault, "")
+            await self._end(INTERNAL_ERROR, "a fault of the server: connect again", "fault")
 
     async def _end(self, code: int, reason: str, counted: str) -> None:
         self._hub.metrics.ended.labels(counted).inc()
         async with self._sending:
-            if self._websocket.application_state is not WebSocketState.DISCONNECTED:
+            try:
                 await self._websocket.close(code, reason)
+            except (RuntimeError, WebSocketDisconnect):
+                return  # closed already
+
+    def _met(self, fault: Exception, request_id: str | int) -> None:
+        self._hub.metrics.faults.inc()
+        # As text: a renderer that shows local variables would put tokens into the log.
+        trace = "".join(traceback.format_exception(fault))
+        _log.error("event socket met a fault", request_id=request_id, trace=trace)
 
     # Inwards
 
@@ -118,9 +127,7 @@ class Session:
         except WebSocketDisconnect:
             raise
         except Exception as fault:
-            self._hub.metrics.faults.inc()
-            # As text: a renderer that shows local variables would put tokens into the log.
-            _log.error("request met a fault", request_id=request_id, trace="".join(traceback.format_exception(fault)))
+            self._met(fault, request_id)
             await self._send(messages.refusal(request_id, [f"a fault of the server, logged as {request_id}"]))
 
     async def _carry_out(self, order: Request) -> None:
