@@ -522,6 +522,9 @@ async def test_halves_of_characters_go_no_further_than_the_request(house: House)
     options = house.sip.invites[0].options
     assert (options["display"], options["from_uri"]) == ("Anna", "sip:1@acc.example.org")
     assert house.participants()[0]["caller_id_name"] == "Berlin "
+    house.sip.phones["sip:a%0d%0ab@192.0.2.1"] = Phone()
+    await house.dial("sip:a%0d%0ab@192.0.2.1")
+    assert house.participants()[1]["caller_id_number"] == "ab"
 
 
 async def test_when_the_budget_cannot_be_read_the_call_ends(house: House) -> None:

@@ -182,9 +182,9 @@ class _Problem(Exception):
 
 
 def _by_address(address: ByAddress) -> Callee:
-    user = callable_uri(address.uri).user or ""
+    user = shown(callable_uri(address.uri).user or "")  # it may have been written with escapes
     contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials, bridge=address.bridge)
-    return Callee(address.endpoint_id, address.name or shown(user), user, (contact,), bridge=address.bridge)
+    return Callee(address.endpoint_id, address.name or user, user, (contact,), bridge=address.bridge)
 
 
 def _unreachable(number: str, why: str) -> Callee:
