@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from mirliton.api.app import create_app
+from mirliton.links import Links
 from mirliton.settings import HttpSettings, MediaSettings, Settings
 from mirliton.store import Document, Store, bootstrap
 
@@ -23,9 +24,15 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
+        self.slept: list[float] = []
 
     def __call__(self) -> float:
         return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once."""
+        self.slept.append(seconds)
+        self.now += seconds
 
 
 @dataclass
@@ -82,7 +89,14 @@ async def api(tmp_path: Path, settings: Settings) -> AsyncIterator[Api]:
     account = await bootstrap(store, tmp_path)
     changes: list[tuple[str, str, str]] = []
     app = create_app(
-        settings, store, rooms, CollectorRegistry(), lambda event, d: changes.append((event, d.type, d.id)), now=clock
+        settings,
+        store,
+        rooms,
+        CollectorRegistry(),
+        lambda event, d: changes.append((event, d.type, d.id)),
+        now=clock,
+        links=Links(store, settings.links.lifetime_seconds, clock),
+        sleep=clock.sleep,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://mirliton") as http:

@@ -1,15 +1,16 @@
 """The HTTP application: every route under /v2, `/healthz` and `/metrics`."""
 
+import asyncio
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mirliton.api import accounts, conferences, configuration, login, media, schema_pages
+from mirliton.api import accounts, conference_auth, conferences, configuration, login, media, schema_pages
 from mirliton.api.attempts import Attempts
 from mirliton.api.call import FindConfiguration, OnDocumentChange, Route, Services, WebhookAttempts, no_attempts
 from mirliton.api.callflows import CALLFLOWS
@@ -20,6 +21,7 @@ from mirliton.api.errors import ApiError, faulty_request
 from mirliton.api.events import rest as event_sockets
 from mirliton.api.events.endpoint import add_events
 from mirliton.api.events.hub import EventHub
+from mirliton.api.guesses import Guesses
 from mirliton.api.metrics import ApiMetrics
 from mirliton.api.openapi import openapi_route
 from mirliton.api.users import USERS
@@ -27,11 +29,13 @@ from mirliton.api.webhooks import WEBHOOKS
 from mirliton.calls.events import EventFeed
 from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.calls.stored import StoredCallData
-from mirliton.settings import Settings
+from mirliton.links import Links
+from mirliton.settings import LinkSettings, Settings
 from mirliton.store import Document, Store
 
 ROUTES: list[Route] = [
     *login.ROUTES,
+    *conference_auth.ROUTES,
     *accounts.ROUTES,
     *conferences.CONFERENCES.routes(),
     *CALLFLOWS.routes(),
@@ -62,11 +66,13 @@ def create_app(
     webhook_attempts: WebhookAttempts = no_attempts,
     events: EventFeed | None = None,
     configuration: FindConfiguration | None = None,
+    links: Links | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> FastAPI:
     """The application. The store must be open while requests come; `now` only measures login attempts.
 
     Without `events` there is nothing to listen to, and no `/v2/events`. `configuration` is what calls go by; without
-    it, what the store has.
+    it, what the store has. Without `links` it makes its own. `sleep` holds back the answers to guessed PINs.
     """
     node = f"mirliton@{platform.node()}"
     hub = EventHub(events, settings.events, metrics_registry, node) if events is not None else None
@@ -84,6 +90,8 @@ def create_app(
         metrics=ApiMetrics(metrics_registry),
         changed=changed,
         node=node,
+        links=links or Links(store, settings.links.lifetime_seconds),
+        guesses=_guesses(settings.links, now, sleep),
         configuration=configuration or StoredCallData(store).conference_configuration,
         dialling=dialling,
         webhook_attempts=webhook_attempts,
@@ -99,6 +107,10 @@ def create_app(
     _add_health(app, metrics_registry)
     _add_unrouted(app, services)
     return app
+
+
+def _guesses(settings: LinkSettings, now: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> Guesses:
+    return Guesses(settings.attempts_per_minute, settings.longest_pause_seconds, settings.max_waiting, now, sleep)
 
 
 def _add_health(app: FastAPI, registry: CollectorRegistry) -> None:

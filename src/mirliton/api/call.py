@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from mirliton.api.attempts import Attempts
 from mirliton.api.errors import wrong
+from mirliton.api.guesses import Guesses
 from mirliton.api.metrics import ApiMetrics
 from mirliton.calls.live import Dialling, LiveRooms
 from mirliton.conference.profile import Configuration
+from mirliton.links import Links
 from mirliton.settings import Settings
 from mirliton.store import Document, Store
 from mirliton.store.tokens import Token
@@ -45,6 +47,8 @@ class Services:
     metrics: ApiMetrics
     changed: OnDocumentChange
     node: str
+    links: Links
+    guesses: Guesses
     configuration: FindConfiguration
     dialling: Dialling | None = None
     webhook_attempts: WebhookAttempts = no_attempts

@@ -3,6 +3,7 @@
 from mirliton.api.openapi.accounts import CONFIGURATION, LOGGING_IN, SCHEMAS, THE_ACCOUNT
 from mirliton.api.openapi.conferences import CONFERENCES, ROOMS
 from mirliton.api.openapi.documents import CALLFLOWS, DEVICES, MEDIA, USERS
+from mirliton.api.openapi.links import LINKS
 from mirliton.api.openapi.listening import OPEN_SOCKETS, TOLD_OF_EVENTS
 from mirliton.api.openapi.operations import Section
 
@@ -16,6 +17,7 @@ SECTIONS: tuple[Section, ...] = (
     CALLFLOWS,
     CONFERENCES,
     ROOMS,
+    LINKS,
     TOLD_OF_EVENTS,
     OPEN_SOCKETS,
     SCHEMAS,
