@@ -65,6 +65,10 @@ def test_the_order_of_use_outlives_the_process(world: World) -> None:
     world.start()
     world.keep("d")
     assert world.names(*"abcd") == ["a", "c", "d"]
+    world.cache.get("a")
+    world.start()
+    world.keep("e")
+    assert world.names(*"abcde") == ["a", "d", "e"], "used after its file was written"
 
 
 def test_a_smaller_bound_is_kept_to_at_the_next_start(world: World) -> None:
