@@ -315,8 +315,21 @@ async def test_effective_settings_of_an_ad_hoc_room_are_those_that_it_was_opened
     idle = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]["effective"]
     assert idle["max_participants"]["value"] == 0
     api.rooms.open(api.account.id, "sales", False)
-    silent = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]
-    assert "effective" not in silent
     api.rooms.documents[api.account.id, "sales"] = {"name": "sales", "max_participants": 5}
     running = (await api.call("GET", "/conferences/sales?effective=true")).json()["data"]["effective"]
     assert running["max_participants"] == {"value": 5, "source": "document"}
+
+
+async def test_quality_sequence_and_recording_are_shown_as_the_room_tells_them(api: Api) -> None:
+    api.rooms.open(api.account.id, "sales", True, False)
+    quality = {
+        "loss_percent": 1.5, "jitter_ms": 3.0, "playout_delay_ms": 40, "concealed_ms": 20, "packets_received": 50,
+        "packets_sent": 51,
+    }  # fmt: skip
+    api.rooms.participants(api.account.id, "sales")[0]["quality"] = quality
+    await api.call("PUT", "/conferences/sales", {"action": "record", "data": {"action": "start"}})
+    live = (await api.call("GET", "/conferences/sales")).json()["data"]["_read_only"]
+    assert (live["is_recording"], live["sequence"]) == (True, 2)
+    assert live["participants"][0]["quality"] == quality
+    assert "quality" not in live["participants"][1]
+    assert (await api.call("GET", "/conferences/sales/participants/1")).json()["data"]["quality"] == quality

@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
+from mirliton.api.app import ROUTES
+from mirliton.api.openapi import openapi_document
 from tests.calls.serving import Server, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "rest.md"
+DOCUMENT = openapi_document(ROUTES)
 PRESENT_SECONDS = 30.0
 _BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\nAnswers `(\d{3})`\.([^\n]*))?", re.MULTILINE | re.DOTALL)
+_PLACE = re.compile(r"^`([A-Z]+) (/v2/\S*)`", re.MULTILINE)
 _KEPT = re.compile(r"`(\w+)` is `([\w.]+)` of the answer")
 # The answer's code goes where no body can be taken for it.
 _CURL = 'curl() { command curl -sS -w "%{stderr}CODE=%{http_code}" "$@"; }\n'
@@ -41,14 +46,30 @@ class Step:
     shell: str
     code: str | None
     keeps: dict[str, str]
+    place: tuple[str, str]
 
 
 def steps() -> list[Step]:
     text = PAGE.read_text(encoding="utf-8")
     return [
-        Step(text.count("\n", 0, found.start()) + 1, found[1], found[2], dict(_KEPT.findall(found[3] or "")))
+        Step(
+            text.count("\n", 0, found.start()) + 1,
+            found[1],
+            found[2],
+            dict(_KEPT.findall(found[3] or "")),
+            _PLACE.findall(text, 0, found.start())[-1],
+        )
         for found in _BLOCK.finditer(text)
     ]
+
+
+def as_described(step: Step, answer: bytes) -> None:
+    """The answer has the shape that the OpenAPI document promises."""
+    verb, path = step.place
+    content = DOCUMENT["paths"][path][verb.lower()]["responses"][step.code]["content"].get("application/json")
+    if content is not None:  # else a file
+        rules = {**content["schema"], "components": DOCUMENT["components"]}
+        jsonschema_rs.Draft202012Validator(rules).validate(json.loads(answer))
 
 
 @dataclass
@@ -68,6 +89,7 @@ class Reader:
         )
         code = done.stderr.decode().rpartition("CODE=")[2]
         assert code == step.code, f"rest.md:{step.line}: {code} and not {step.code}\n{step.shell}{done.stdout.decode()}"
+        as_described(step, done.stdout)
         for name, place in step.keeps.items():
             self.names[name] = str(_at(json.loads(done.stdout), place))
 

@@ -36,8 +36,16 @@ PAGES = {
 }
 
 
+class Undescribed(LookupError):
+    """A key has no words, or there are words for a key that is not there."""
+
+
 def keys_page() -> str:
-    """The page."""
+    """The page; raises `Undescribed`."""
+    for name in PAGES:
+        told = {key: rule for key, rule in _keys(schema(name)) if "description" in rule or "properties" in rule}
+        if odd := {key for key, _ in _keys(schema(name))} ^ told.keys() | EFFECTS[name].keys() - told.keys():
+            raise Undescribed(f"{name}: {', '.join(sorted(odd))}")
     return "\n".join([HEAD, *(line for name, told in PAGES.items() for line in _table(name, *told))]).rstrip() + "\n"
 
 

@@ -16,7 +16,8 @@ Made by `make reference` from the routes: do not edit. Programs read the same as
 Every body is an object around `data`; so is every answer, with `status`, `request_id`, `revision`. Failures have
 `status` `error`, the code as `error`, a short name as `message`, and in `data` what is wrong: for 400 by dotted path,
 then by code. Times are Gregorian seconds (UNIX + 62 167 219 200). Besides what stands at each request, every one can
-answer 400, 408, 413, 503, and where a token is needed 401.
+answer 400, 408, 413, 503, and where a token is needed 401. Outside `/v2`, and without a token: `GET /healthz`, and
+`GET /metrics` for Prometheus.
 
 The lines below run in this order against a server of your own. `$A` (`account_id`), `$KEY` (`api_key`), `$LOGIN`
 (`username`) and `$PASSWORD` come from `mirliton-data/credentials.json`; besides:
