@@ -15,10 +15,12 @@ from mirliton.calls.dialling.dialler import Dialler
 from mirliton.calls.dialling.stored import StoredCallees
 from mirliton.calls.events import EventFeed
 from mirliton.calls.inbound import InboundCalls
+from mirliton.calls.linked import Linked
 from mirliton.calls.remembered import RememberedCallData
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
 from mirliton.conference.events import OPTIONAL, PUBLISHED
+from mirliton.links import Links
 from mirliton.media.link import MediaLink
 from mirliton.recording.names import StoredNames
 from mirliton.recording.recordings import Recordings
@@ -51,12 +53,19 @@ class Building:
         self.names = StoredNames(store, changes)
         self.webhooks = Webhooks(store, self.events, settings.webhooks)
         self.rooms = self._rooms()
-        system = settings.conferences.model_dump(exclude_none=True)
+        system = settings.conferences.model_dump(exclude_none=True, exclude_unset=True)
         self.data = RememberedCallData(StoredCallData(store, system, settings.conferences.language), time.monotonic)
         changes.listeners += [lambda *_: self.data.forget(), self._recorded.changed, self.webhooks.changed]
+        self.links = Links(store, settings.links.lifetime_seconds)
+        self._run_flow = flow_runner(self.data, self.rooms, self.names)
+        self.linked = Linked(self.links, self.data, self.rooms, self.names, self._run_flow)
         self.calls = self._calls()
         self.agent = SipAgent(
-            settings.sip, self.calls, StoredCredentials(store), digest_algorithms=settings.sip.digest_algorithms
+            settings.sip,
+            self.calls,
+            StoredCredentials(store),
+            digest_algorithms=settings.sip.digest_algorithms,
+            admits=self.linked.admits,
         )
         self.dialler = self._dialler()
 
@@ -71,6 +80,7 @@ class Building:
             dialling=self.dialler,
             webhook_attempts=self.webhooks.attempts,
             events=self.events,
+            links=self.links,
         )
 
     def statistics(self) -> dict[str, Source]:
@@ -89,6 +99,7 @@ class Building:
             "recording": lambda: {**flat(self.recordings.statistics), "running": len(self.recordings)},
             "names": lambda: flat(self.names.statistics),
             "webhooks": self.webhooks.statistics,
+            "links": lambda: {**flat(self.links.statistics), **flat(self.linked.statistics)},
         }
 
     def _sounds(self) -> SoundLibrary:
@@ -127,13 +138,13 @@ class Building:
             self.engine,
             self.sounds,
             self.data,
-            flow_runner(self.data, self.rooms, self.names),
+            self._run_flow,
             media_address=media_address(settings),
             rtp_timeout_seconds=settings.rtp.timeout_seconds,
             retry_after_seconds=settings.sip.retry_after_seconds,
             settle_seconds=settings.rtp.settle_milliseconds / 1000,
             sound_statistics=self.rooms.sound_statistics,
-            arrivals=[Bridging(self.data, self.rooms)],
+            arrivals=[Bridging(self.data, self.rooms), self.linked],
         )
 
     def _dialler(self) -> Dialler:
