@@ -42,6 +42,8 @@ REQUESTS_PER_OPERATION = 8
 BY_CHANCE_NEVER = {
     "PUT /v2/api_auth",
     "PUT /v2/user_auth",
+    "PUT /v2/conference_auth",
+    "PUT /v2/accounts/{account_id}/conference_auth/{document_id}",
     "PUT /v2/accounts/{account_id}/webhooks",
     "POST /v2/accounts/{account_id}/webhooks/{document_id}",
     "GET /v2/accounts/{account_id}/media/{document_id}/raw",
@@ -108,7 +110,8 @@ async def _real(api: Api, name: str) -> dict[str, list[Any]]:
         await api.login()
     api.rooms.open(api.account.id, "sales", True, False)
     collection = name.split("/")[4] if name.count("/") > 3 else ""
-    documents = ["sales"] if "PUT" in name or "participants" in name else []
+    collection = {"conference_auth": "conferences"}.get(collection, collection)
+    documents = ["sales"] if name.startswith("PUT") or "participants" in name else []
     if collection in DOCUMENTS:
         documents.append(await _document(api, collection))
     return {

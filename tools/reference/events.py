@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mirliton.api.openapi.shapes import CHANNEL_VARS, PARTICIPANT
+from mirliton.api.openapi.shapes import PARTICIPANT
 from mirliton.conference.events import OPTIONAL, PUBLISHED
 
 HEAD = """# Events
@@ -94,7 +94,7 @@ def _tables() -> Iterator[str]:
     yield "The participant as it is after the event, as in REST; `conference_channel_vars` also flat.\n"
     yield "| Field | |\n|---|---|"
     for name, shape in PARTICIPANT["properties"].items():
-        inner = "its own keys: " + ", ".join(f"`{key}`" for key in CHANNEL_VARS)
+        inner = "these, and below as well: " + ", ".join(f"`{key}`" for key in shape.get("properties", {}))
         yield f"| `{name}` | {inner if name == 'conference_channel_vars' else shape.get('description', '')} |"
 
 

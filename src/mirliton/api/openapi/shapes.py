@@ -55,6 +55,15 @@ CHANNEL_VARS: dict[str, Shape] = {
     "current_energy": described({"type": "integer"}, "How loud it is"),
 }
 
+SOMETIMES: dict[str, Shape] = {
+    "see": described(FLAG, "Is shown a picture"),
+    "bridge": described(FLAG, "True: a room of another server"),
+}
+NESTED: dict[str, Shape] = {
+    "member_id": described({"type": "integer"}, "The `participant_id` again"),
+    "member_ghost": described(FLAG, "Is it counted nowhere?"),
+}
+
 PARTICIPANT = record(
     {
         "participant_id": described({"type": "integer"}, "The `participant_id` of the path"),
@@ -68,9 +77,10 @@ PARTICIPANT = record(
         "caller_id_number": TEXT,
         "custom_channel_vars": {"type": "object"},
         "custom_application_vars": {"type": "object"},
-        "conference_channel_vars": record(CHANNEL_VARS),
+        "conference_channel_vars": record({**CHANNEL_VARS, **SOMETIMES, **NESTED}, *CHANNEL_VARS),
         "quality": described(reference("quality"), "What the network does to the call, as far as it is measured"),
         **CHANNEL_VARS,
+        **SOMETIMES,
     },
     "participant_id", "call_id", "join_time", "duration", "conference_channel_vars", *CHANNEL_VARS,
 )  # fmt: skip
