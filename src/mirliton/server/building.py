@@ -80,6 +80,7 @@ class Building:
             dialling=self.dialler,
             webhook_attempts=self.webhooks.attempts,
             events=self.events,
+            configuration=self.data.conference_configuration,
             links=self.links,
         )
 
