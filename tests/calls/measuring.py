@@ -31,6 +31,8 @@ BEHIND = 0.1  # s; the newest packets may still be on the way
 ALIKE = 0.6  # of `find_sound`; other prompts of the same voice stay below 0.35
 DEAF_SECONDS = 0.15  # of a sound that follows the answer: the phone still reads the 200
 PATIENCE = 20.0
+SPOKEN = (*"0123456789", "minus")
+SURELY = 0.75  # of a spoken digit; any two others stay below 0.65
 
 
 async def until(condition: Callable[[], Awaitable[Any]], why: str, within: float = PATIENCE) -> Any:
@@ -140,6 +142,25 @@ async def prompted(call: Conversation, sound: str | Samples, since: float = 0.0,
         if over:
             raise AssertionError(f"{sound if isinstance(sound, str) else 'the sound'} was not heard (best {best:.2f})")
         await asyncio.sleep(0.25)
+
+
+async def counted(call: Conversation, *words: str, since: float, within: float = PATIENCE) -> float:
+    """Wait until these of the digits and `minus` were said in turn, each rather than any other; the time of the end."""
+    deadline = call.seconds + within
+    for word in words:
+        wanted = recording(word, call.rate)
+        while True:
+            match = find_sound(call.heard(since), wanted, call.rate)
+            if match.score > SURELY or call.ended.is_set() or call.seconds > deadline:
+                break
+            await asyncio.sleep(0.1)
+        start, end = since + match.at, since + match.at + len(wanted) / call.rate
+        said = call.heard(max(0.0, start - BEHIND), end + BEHIND)
+        scores = {other: find_sound(said, recording(other, call.rate), call.rate).score for other in SPOKEN}
+        assert max(scores, key=scores.__getitem__) == word, f"{word!r} of {words} should be said: {scores}"
+        assert match.score > SURELY, f"{word!r} was not said well ({match.score:.2f})"
+        since = end - BEHIND
+    return since + BEHIND
 
 
 async def likeness(call: Conversation, sound: str | Samples, start: float = 0.0, end: float | None = None) -> float:

@@ -80,6 +80,17 @@ class Switchboard:
             call.say(f"tone:{tone}")
         return call
 
+    async def configure(self, **settings: Any) -> None:
+        """The account's own configuration of conferences, until this test is over."""
+        self._stack.push_async_callback(self.rest.call, "PATCH", "/config/conferences", dict.fromkeys(settings))
+        await self.rest.call("PATCH", "/config/conferences", settings)
+
+    async def hall(self, **document: Any) -> tuple[str, str, str]:
+        """A conference as of `conference`; returns its id, a number for members, and one that makes moderators."""
+        conference = await self.conference(**document)
+        member = await self.number(id=conference, welcome_prompt=NO_WELCOME)
+        return conference, member, await self.number(id=conference, moderator=True, welcome_prompt=NO_WELCOME)
+
     async def present(self, conference_id: str, count: int) -> list[Body]:
         """Wait until so many are in the room; returns them."""
 
