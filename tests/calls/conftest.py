@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .measuring import jingle, wav
 from .serving import Server, serving
 
 GONE = (
@@ -13,12 +14,38 @@ GONE = (
     "mirliton_conference_members", "mirliton_sip_sessions", "mirliton_sip_dialogs",
 )  # fmt: skip
 
+SETTINGS = """
+[sip]
+trusted = ["127.0.0.1/32"]
+
+[events]
+publish = ["dtmf", "execute_app", "floor-change", "gain-level", "volume-level", "energy-level", "transfer"]
+
+[sounds]
+fetch_networks = ["127.0.0.0/8"]
+streams = {{ waltz = "{folder}/waltz.wav" }}
+speech_seconds = 60
+
+[conferences.profiles.house]
+muted-sound = "tone_stream://%(300,200,449)"
+alone-sound = "tone_stream://%(300,200,797)"
+
+[conferences.controls]
+floor-keys = [{{ digits = "5", action = "mute" }}]
+desk-keys = [{{ digits = "6", action = "mute" }}]
+"""
+"""What is not so by default: calls from 127.0.0.2 need a password; more events are told of; sounds may be fetched
+from this machine; an operator's own music, profile, controls."""
+WALTZ = jingle(70, seconds=2.0)
+"""The music behind `local_stream://waltz`."""
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the session; at its end nothing of all the calls may be left in it."""
     folder: Path = tmp_path_factory.mktemp("server")
-    with serving(folder) as running:
+    (folder / "waltz.wav").write_bytes(wav(WALTZ))
+    with serving(folder, SETTINGS.format(folder=folder)) as running:
         yield running
         nothing_is_left(running)
 

@@ -22,6 +22,17 @@ class Rest:
         """Close the connections."""
         self._client.close()
 
+    @property
+    def token(self) -> str:
+        """For whom takes it elsewhere than in a header."""
+        return str(self._client.headers["X-Auth-Token"])
+
+    async def refused(self, verb: str, path: str, data: Any) -> tuple[int, Body]:
+        """One request below the account that must fail; its code and its whole answer."""
+        answer = await asyncio.to_thread(self._client.request, verb, self._account + path, json={"data": data})
+        assert not answer.is_success, f"{verb} {path}: {answer.status_code} {answer.text}"
+        return answer.status_code, answer.json()
+
     async def call(self, verb: str, path: str, data: Any = None) -> Any:
         """One request below the account; returns the `data` of the answer."""
         body = None if data is None else {"data": data}
