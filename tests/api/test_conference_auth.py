@@ -207,3 +207,18 @@ async def test_what_revoking_keeps_survives_other_changes_of_the_document(api: A
     await api.call("PATCH", f"/conferences/{conference_id}", {"data": {"bridge_username": "other"}})
     token = (await redeem(api)).json()["auth_token"]
     assert jwt.decode(token, options={"verify_signature": False})["generation"] == 1
+
+
+@pytest.mark.parametrize("key", list(WORDS))
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "%", "é", "\\udfff\\ud800", "'\\\""])
+async def test_odd_letters_are_wrong_like_others(api: Api, key: str, text: str) -> None:
+    await board(api)
+    body = '{"data": {' + ", ".join(f'"{name}": "{text if name == key else WORDS[name]}"' for name in WORDS) + "}}"
+    answer = await api.http.put("/v2/conference_auth", content=body.encode())
+    assert answer.status_code in (400, 401)
+
+
+@pytest.mark.parametrize("name", ['Größe "50%" _\\ /', "会議室", " "])
+async def test_any_name_that_a_conference_can_have_is_found(api: Api, name: str) -> None:
+    await board(api, name=name)
+    assert (await redeem(api, conference_name=name)).status_code == 201
