@@ -99,5 +99,6 @@ def _default(rule: dict[str, Any]) -> str:
 
 
 def _does(name: str, key: str, rule: dict[str, Any]) -> str:
-    more = EFFECTS.get(name, {}).get(key, "")
-    return (f"{rule.get('description', '')}. {more}" if more else rule.get("description", "")).replace("|", "\\|")
+    said, more = rule.get("description", ""), EFFECTS[name].get(key, "")
+    stop = " " if said.endswith("?") else ". "
+    return (said + stop + more if said and more else said + more).replace("|", "\\|")
