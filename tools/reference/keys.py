@@ -99,6 +99,6 @@ def _default(rule: dict[str, Any]) -> str:
 
 
 def _does(name: str, key: str, rule: dict[str, Any]) -> str:
-    said, more = rule.get("description", ""), EFFECTS[name].get(key, "")
+    said, more = str(rule.get("description", "")), EFFECTS[name].get(key, "")
     stop = " " if said.endswith("?") else ". "
     return (said + stop + more if said and more else said + more).replace("|", "\\|")
