@@ -76,7 +76,7 @@ class SipSettings(_Section):
     max_message_bytes: int = 65_535
     session_expires_seconds: int = 1800
     min_session_expires_seconds: int = 90
-    digest_algorithms: list[Literal["MD5", "SHA-256"]] = ["MD5", "SHA-256"]
+    digest_algorithms: list[Literal["MD5", "SHA-256"]] = ["MD5"]
     nonce_lifetime_seconds: int = 300
     max_registrations: int = 10_000
     register_expires_seconds: int = 3600

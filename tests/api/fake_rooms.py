@@ -51,8 +51,13 @@ class FakeRooms:
             "start_time": 1_700_000_000,
             "participants": participants,
             "focus": "node-1",
-            "document": self.documents.get((account_id, conference_id)),
         }
+
+    def opened_with(self, account_id: str, conference_id: str) -> dict[str, Any] | None:
+        return self.documents.get((account_id, conference_id)) if (account_id, conference_id) in self.rooms else None
+
+    def conferences(self, account_id: str) -> list[str]:
+        return [conference_id for owner, conference_id in self.rooms if owner == account_id]
 
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:
         return self.rooms.get((account_id, conference_id), [])

@@ -34,7 +34,7 @@ async def test_a_devices_password_becomes_digests_for_the_accounts_realm(api: Ap
     stored = await api.store.sip_credential("mirliton.local", "alice")
     assert stored is not None
     assert stored.ha1 == ha1("alice", "mirliton.local", "wonderland")
-    assert "wonderland" not in json.dumps(stored.holder.body | stored.device.private)
+    assert "wonderland" not in json.dumps(stored.holder.body | stored.holder.private)
 
 
 async def test_a_device_keeps_its_password_until_another_or_a_new_name_comes(api: Api) -> None:

@@ -84,8 +84,11 @@ class FakeWorld:
     async def known(self, caller: CallerInfo) -> Sound | None:
         return None
 
-    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> Sound:
         raise NameNotKept("nobody records here")
+
+    async def adopt(self, caller: CallerInfo, sound: Sound) -> bool:
+        raise AssertionError("nothing was kept")
 
     async def forget(self, caller: CallerInfo, sound: Sound) -> None:
         raise AssertionError("nothing was kept")

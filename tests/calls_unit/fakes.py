@@ -83,6 +83,7 @@ class FakeMix:
     interval: int
     log: list[tuple[str, Any]] = field(default_factory=list)
     closed: bool = False
+    on_play_done: Callable[[PlayDone], None] | None = None
     members: set["FakeLeg"] = field(default_factory=set)
 
     def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
@@ -298,9 +299,12 @@ class FakeNames:
     async def known(self, caller: CallerInfo) -> Sound | None:
         return self.known_name
 
-    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> Sound:
         self.kept.append(f"name-{caller.call_id}")
-        return self.kept[-1], True
+        return self.kept[-1]
+
+    async def adopt(self, caller: CallerInfo, sound: Sound) -> bool:
+        return False
 
     async def forget(self, caller: CallerInfo, sound: Sound) -> None:
         self.kept.remove(sound)

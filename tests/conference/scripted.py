@@ -77,13 +77,17 @@ class MemoryNames:
     async def known(self, caller: CallerInfo) -> Sound | None:
         return self._known
 
-    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> Sound:
         if self._full:
             raise NameNotKept("full")
         assert recorded.seconds == 1.0
         self.count += 1
         self.kept.append(f"name-{self.count}")
-        return self.kept[-1], self._temporary
+        return self.kept[-1]
+
+    async def adopt(self, caller: CallerInfo, sound: Sound) -> bool:
+        assert sound == self.kept[-1]
+        return not self._temporary
 
     async def forget(self, caller: CallerInfo, sound: Sound) -> None:
         self.kept.remove(sound)

@@ -140,7 +140,7 @@ def test_nothing_is_said_to_a_bridge_by_itself_but_a_sound_can_be_sent() -> None
     assert not only(drive.take(), PlayToMember)
     assert drive.press(bridge, "*1#") == [], "it has no controls"
     drive.room.play_to(bridge, "m", drive.now)
-    assert only(drive.take(), PlayToMember) == [PlayToMember(bridge, ("m",), "en-us")]
+    assert only(drive.take(), PlayToMember) == [PlayToMember(bridge, ("m",), "en-us", reported=True)]
 
 
 @pytest.mark.parametrize("always", [True, False])

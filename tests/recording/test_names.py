@@ -27,6 +27,12 @@ async def user_with_device(store: Store, account_id: str, **user: Any) -> tuple[
     return owner.id, device.id
 
 
+async def said(names: Names, who: CallerInfo, name: Recorded) -> tuple[str, bool]:
+    """A name said and agreed with: its address, and whether it is temporary."""
+    sound = await names.keep(who, name)
+    return sound, not await names.adopt(who, sound)
+
+
 @pytest.fixture
 def names(store: Store, changes: Changes) -> StoredNames:
     return StoredNames(store, changes)
@@ -39,7 +45,7 @@ async def test_the_name_of_a_user_is_recorded_once(
     who: Names = names
     by_device, by_user = caller(account_id, device_id=device_id), caller(account_id, owner_id=user_id)
     assert await who.known(by_device) is None
-    sound, temporary = await who.keep(by_device, NAME)
+    sound, temporary = await said(who, by_device, NAME)
     assert not temporary
     assert await who.known(by_device) == await who.known(by_user) == sound
     user = await store.documents.get(account_id, user_id)
@@ -66,7 +72,7 @@ async def test_the_name_of_a_user_is_not_forgotten_when_the_call_ends(
 ) -> None:
     user_id, _ = await user_with_device(store, account_id)
     info = caller(account_id, owner_id=user_id)
-    sound, _ = await names.keep(info, NAME)
+    sound, _ = await said(names, info, NAME)
     await names.forget(info, sound)
     assert await names.known(info) == sound
     assert await names.sweep() == 0
@@ -78,7 +84,7 @@ async def test_the_name_of_anybody_else_goes_with_the_call(
     store: Store, account_id: str, changes: Changes, names: StoredNames, owner: str | None
 ) -> None:
     info = caller(account_id, owner_id=owner)
-    sound, temporary = await names.keep(info, NAME)
+    sound, temporary = await said(names, info, NAME)
     assert temporary
     media_id = sound.rpartition("/")[2]
     assert store.media.path(account_id, media_id) is not None
@@ -96,7 +102,7 @@ async def test_only_temporary_names_of_the_own_account_can_be_forgotten(
     store: Store, account_id: str, names: StoredNames
 ) -> None:
     uploaded = await store.documents.create(account_id, "media", {"name": "hold music"})
-    temporary, _ = await names.keep(caller(account_id), NAME)
+    temporary, _ = await said(names, caller(account_id), NAME)
     await names.forget(caller(account_id), address_of(account_id, uploaded.id))
     await names.forget(caller("e" * 32), temporary)
     for nonsense in ("", "conf-welcome", "/x/y", f"/{account_id}/../..", "tone_stream://x"):
@@ -124,7 +130,7 @@ async def test_a_document_without_sound_is_not_known_and_recording_replaces_it(
     user_id, _ = await user_with_device(store, account_id, name_pronounced=pronounced)
     info = caller(account_id, owner_id=user_id)
     assert await names.known(info) is None
-    sound, _ = await names.keep(info, NAME)
+    sound, _ = await said(names, info, NAME)
     user = await store.documents.get(account_id, user_id)
     assert user.body["name_pronounced"] == {"media_id": sound.rpartition("/")[2], "more": 1}
 
@@ -145,9 +151,9 @@ async def test_changes_of_the_user_meanwhile_are_not_lost(store: Store, account_
 
     info = caller(account_id, owner_id=user_id)
     results = await asyncio.gather(
-        names.keep(info, NAME),
+        said(names, info, NAME),
         *(rename(n) for n in range(5)),
-        names.keep(info, NAME),
+        said(names, info, NAME),
         *(rename(n) for n in range(5, 9)),
     )
     kept = {result[0] for result in results if result}
@@ -161,7 +167,7 @@ async def test_a_full_account_keeps_no_name_and_no_file(store: Store, account_id
         while True:
             await store.documents.create(account_id, "media", {"name": "one more"})
     with pytest.raises(NameNotKept, match="documents"):
-        await names.keep(caller(account_id), NAME)
+        await said(names, caller(account_id), NAME)
     assert media_files(store, account_id) == []
     assert names.statistics.failed == 1
 
@@ -169,7 +175,7 @@ async def test_a_full_account_keeps_no_name_and_no_file(store: Store, account_id
 async def test_a_full_disk_keeps_no_name(store: Store, account_id: str, changes: Changes, names: StoredNames) -> None:
     noise = np.asarray(np.random.default_rng(2).integers(-9000, 9000, 480_000), np.int16)
     with full_disk(500_000), pytest.raises(NameNotKept, match="cannot be written"):
-        await names.keep(caller(account_id), Recorded(8000, noise))
+        await said(names, caller(account_id), Recorded(8000, noise))
     assert media_files(store, account_id) == []
     assert (await store.documents.list(account_id, "media")).documents == []
     assert changes.seen == []
@@ -179,9 +185,9 @@ async def test_temporary_names_do_not_outlive_a_crash(
     store: Store, account_id: str, changes: Changes, names: StoredNames
 ) -> None:
     user_id, _ = await user_with_device(store, account_id)
-    kept, _ = await names.keep(caller(account_id, owner_id=user_id), NAME)
-    await names.keep(caller(account_id), NAME)
-    await names.keep(caller(account_id), NAME)
+    kept, _ = await said(names, caller(account_id, owner_id=user_id), NAME)
+    await said(names, caller(account_id), NAME)
+    await said(names, caller(account_id), NAME)
     assert await StoredNames(store, changes).sweep() == 2
     media_id = kept.rpartition("/")[2]
     assert media_files(store, account_id) == [media_id]
@@ -189,7 +195,7 @@ async def test_temporary_names_do_not_outlive_a_crash(
 
 
 async def test_forgetting_never_raises(store: Store, account_id: str, names: StoredNames) -> None:
-    sound, _ = await names.keep(caller(account_id), NAME)
+    sound, _ = await said(names, caller(account_id), NAME)
     await store.database.close()
     media_id = sound.rpartition("/")[2]
     file = store.data_dir / "media" / account_id / media_id

@@ -69,8 +69,8 @@ async def media_found(command: Awaitable[dict[str, Any]], media: str) -> dict[st
     """The command's result; raises `ApiError` 404 for media that cannot be resolved."""
     try:
         return await command
-    except BadMedia:
-        raise ApiError(404, "not_found", [media]) from None
+    except BadMedia as bad:
+        raise ApiError(404, "not_found", [media], extra={"cause": str(bad)}) from None
 
 
 def media_id(arguments: dict[str, Any]) -> str:

@@ -8,20 +8,12 @@ from mirliton.conference.settings import Conference
 from mirliton.store import Document
 
 
-async def effective_settings(call: Call, document: Document | None) -> dict[str, Any] | None:
+async def effective_settings(call: Call, document: Document | None) -> dict[str, Any]:
     """Key -> `{value, source}` for a stored conference, or the ad-hoc room with the id of the path.
 
-    An ad-hoc room that runs was opened with a document of its own (`snapshot["document"]`); where the room does not
-    tell it, nothing is claimed: None. One that does not run would open with the defaults.
+    An ad-hoc room that runs was opened with a document of its own. One that does not run would open with the defaults.
     """
     conference_id = call.path["document_id"]
-    found = _opened_with(call, conference_id) if document is None else document.body
-    if found is None:
-        return None
+    found = document.body if document else call.services.live.opened_with(call.account.id, conference_id) or {}
     conference = Conference(call.account.id, conference_id, found, stored=document is not None)
     return effective(conference, await call.services.configuration(call.account.id))
-
-
-def _opened_with(call: Call, conference_id: str) -> dict[str, Any] | None:
-    snapshot = call.services.live.snapshot(call.account.id, conference_id)
-    return {} if snapshot is None else snapshot.get("document")

@@ -31,7 +31,7 @@ def success(call: Call, reply: Reply) -> Response:
 def failure(call: Call, error: ApiError) -> Response:
     """The envelope around an error."""
     envelope = {"data": error.data, "status": "error", "error": str(error.code), "message": error.message}
-    return _render(call, error.code, envelope | _common(call), error.headers)
+    return _render(call, error.code, envelope | error.extra | _common(call), error.headers)
 
 
 def bare_failure(request_id: str, node: str, error: ApiError) -> Response:

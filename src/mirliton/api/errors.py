@@ -11,8 +11,17 @@ from mirliton.store.claims import TooManyClaims
 class ApiError(Exception):
     """An answer that is not success: HTTP code, Kazoo's short name, details."""
 
-    def __init__(self, code: int, message: str, data: Any = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        data: Any = None,
+        headers: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """`extra` goes into the envelope beside `data`."""
         super().__init__(f"{code} {message}")
+        self.extra = extra or {}
         self.code = code
         self.message = message
         self.data = {} if data is None else data
@@ -59,6 +68,7 @@ _CLAIM_PATHS = {
     "conference_number": ("numbers", "another conference has these numbers: choose others"),
     "callflow_number": ("numbers", "another callflow has these numbers: choose others"),
     "sip_username": ("sip.username", "another device has this SIP user name: choose another"),
+    "bridge_username": ("bridge_username", "another conference has this bridge user name: choose another"),
     "username": ("username", "another user has this name: choose another"),
     "realm": ("realm", "another account has this realm: choose another"),
     "account_name": ("name", "another account has this name: choose another"),

@@ -69,8 +69,8 @@ class Call:
         self._queue = SoundQueue(sounds, info.account_id, sound_statistics)
         self._digits = DigitSources()
         self._typed: deque[str] = deque(maxlen=MAX_TYPED)
-        self._playing: set[int] = set()
-        self._waiting_for_media: list[tuple[Playable, int]] = []
+        self._playing: dict[int, Callable[[], None] | None] = {}  # and who wants to know of the end
+        self._waiting_for_media: list[tuple[Playable, Callable[[], None] | None]] = []
         self._barge_in = True
         self._answered = False
         self._connected = False
@@ -174,10 +174,12 @@ class Call:
             self._session.reject(code, reason)
             self._end(f"refused with {code}")
 
-    def play(self, sounds: Sequence[Sound], language: str) -> None:
-        """Queue sounds; they wait until media flow."""
-        for sound in sounds:
+    def play(self, sounds: Sequence[Sound], language: str, done: Callable[[], None] | None = None) -> None:
+        """Queue sounds; they wait until media flow. `done` hears that the last one was played to its end."""
+        for sound in sounds[:-1]:
             self._queue.put(sound, language, self._found)
+        for sound in sounds[-1:]:
+            self._queue.put(sound, language, lambda found: self._found(found, done))
 
     async def play_to_end(self, sounds: Sequence[Sound], language: str) -> None:
         """Queue sounds and wait until media flow and all is silent; keys do not cut these short."""
@@ -296,18 +298,23 @@ class Call:
         self._playing.clear()
         self._tell()
 
-    def _found(self, sound: Playable | None) -> None:
+    def _found(self, sound: Playable | None, done: Callable[[], None] | None = None) -> None:
         if sound is not None and not self.ended:
             if len(self._playing) + len(self._waiting_for_media) >= MAX_WAITING:
                 self._sound_statistics.dropped += 1
             elif self._connected:
-                self._playing.add(self.leg.play(sound.clip, loops=times(sound), gain=sound.gain))
+                self._start(sound, done)
             else:
-                self._waiting_for_media.append((sound, times(sound)))
+                self._waiting_for_media.append((sound, done))
         self._tell()
 
+    def _start(self, sound: Playable, done: Callable[[], None] | None) -> None:
+        self._playing[self.leg.play(sound.clip, loops=times(sound), gain=sound.gain)] = done
+
     def _play_done(self, done: PlayDone) -> None:
-        self._playing.discard(done.play_id)
+        tell = self._playing.pop(done.play_id, None)
+        if tell is not None and done.finished:
+            tell()
         self._tell()
 
     # Digits
@@ -378,8 +385,8 @@ class Call:
         self._connected = True
         self._tell()
         waiting, self._waiting_for_media = self._waiting_for_media, []
-        for sound, loops in waiting:
-            self._playing.add(self.leg.play(sound.clip, loops=loops, gain=sound.gain))
+        for sound, done in waiting:
+            self._start(sound, done)
 
     # The end, and waiting
 

@@ -19,6 +19,12 @@ class LiveRooms(Protocol):
         block contains, so that a client can go on from it with events.
         """
 
+    def opened_with(self, account_id: str, conference_id: str) -> Mapping[str, Any] | None:
+        """The document that a running room was made from (an ad-hoc one has no other), or None."""
+
+    def conferences(self, account_id: str) -> list[str]:
+        """The ids of an account's conferences that run, oldest first."""
+
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:
         """Participant objects of semantics 6.5, in the order of joining; empty when the room does not run."""
 
@@ -74,7 +80,7 @@ class NoSuchParticipant(Exception):
 
 
 class BadMedia(Exception):
-    """The media address cannot be resolved to sound."""
+    """The media address cannot be resolved to sound; the text says why and what to do."""
 
 
 class Refused(Exception):

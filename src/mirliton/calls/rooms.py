@@ -18,6 +18,7 @@ from mirliton.conference.directory import Directory, RoomsFull
 from mirliton.conference.entry import Admission, turn_away
 from mirliton.conference.events import PUBLISHED
 from mirliton.conference.ports import HungUp, Names
+from mirliton.conference.reading import Document
 from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import keys_without_effect
 from mirliton.media.types import MediaEngine, MediaFull
@@ -152,6 +153,7 @@ class Rooms:
             on_destroyed=self._forget,
             spawn=self._spawn,
             recordings=self._recordings,
+            opened_with=admission.conference.document,
         )
         self._running[room] = running
         self.statistics.opened += 1
@@ -188,6 +190,15 @@ class Rooms:
         if room is None:
             return None
         return room.snapshot(self._loop.time()) | {"participants": self._running[room].participants()}
+
+    def opened_with(self, account_id: str, conference_id: str) -> Document | None:
+        """The document that a running room was made from; None when it does not run."""
+        room = self._directory.find(account_id, conference_id)
+        return self._running[room].opened_with if room else None
+
+    def conferences(self, account_id: str) -> list[str]:
+        """The ids of an account's conferences that run, oldest first."""
+        return [room.settings.conference_id for room in self._directory if room.settings.account_id == account_id]
 
     def participants(self, account_id: str, conference_id: str) -> list[dict[str, Any]]:
         """Participant objects of semantics 6.5."""
@@ -267,10 +278,12 @@ class Rooms:
         settings = running.room.settings
         try:
             if not isinstance(address, str) or not address:
-                raise BadMedia(str(address))
+                raise BadMedia(f"{address!r} is no media address")
             await self._sounds.resolve(settings.account_id, address, settings.language)
-        except (SoundNotFound, MediaFull) as error:
-            raise BadMedia(address) from error
+        except SoundNotFound as error:
+            raise BadMedia(str(error)) from error
+        except MediaFull as full:
+            raise Refused(503, str(full)) from full
         return address
 
     async def close(self) -> None:

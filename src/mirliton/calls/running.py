@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -16,9 +17,10 @@ from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
 from mirliton.conference import effects
 from mirliton.conference.member import Member
 from mirliton.conference.ports import HungUp, Sound
+from mirliton.conference.reading import Document
 from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import CallerSettings
-from mirliton.media.types import LegStatistics, MediaFull, Mix
+from mirliton.media.types import LegStatistics, MediaFull, Mix, PlayDone
 from mirliton.recording.recordings import Recordings
 
 _log = structlog.get_logger(__name__)
@@ -42,8 +44,11 @@ class RunningRoom:
         on_destroyed: Callable[["RunningRoom"], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         recordings: Recordings | None = None,
+        opened_with: Document | None = None,
     ) -> None:
+        """`opened_with`: the conference document of the first caller."""
         self.room = room
+        self.opened_with: Document = opened_with or {}
         self.recording = RecordingSwitch(recordings, room.settings, mix.tap, self._recording_changed)
         self.mix = mix
         self._loop = asyncio.get_running_loop()
@@ -55,6 +60,8 @@ class RunningRoom:
         self._publish = publish
         self._on_destroyed = on_destroyed
         self._spawn = spawn
+        self._reported: dict[int, Sound] = {}  # sounds of the room whose end is an event, by play id
+        mix.on_play_done = self._room_sound_done
         self._refused = ""  # why the engine could not do the last thing asked of it
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
@@ -152,11 +159,11 @@ class RunningRoom:
                 self._hear(listener_id, speaker_id, on)
             case effects.ToggleRecording():
                 self._spawn(self._toggle_recording())
-            case effects.PlayToMember(member_id, sounds, language):
+            case effects.PlayToMember(member_id, sounds, language, reported):
                 if call := self._calls.get(member_id):
-                    call.play(sounds, language)
-            case effects.PlayToRoom(sound, language):
-                self._queue.put(sound, language, self._play)
+                    call.play(sounds, language, partial(self._heard, member_id, sounds[-1]) if reported else None)
+            case effects.PlayToRoom(sound, language, reported):
+                self._queue.put(sound, language, partial(self._play, reported=sound if reported else None))
             case effects.StartLoop(sound, language):
                 self._music.put(sound, language, self._loop_music)
             case effects.StopLoop():
@@ -194,7 +201,7 @@ class RunningRoom:
             listener.leg.hear(speaker.leg, on)
         except MediaFull as full:
             self._refused = str(full)
-            self.room.relations.clear(listener_id, speaker_id)
+            self.room.relations.hear(listener_id, speaker_id)
 
     def _send_digit(self, member_id: int, digit: str) -> None:
         call = self._calls.get(member_id)
@@ -223,12 +230,22 @@ class RunningRoom:
     def _recording_changed(self, on: bool, _media_id: str) -> None:
         self.act(lambda room, now: room.set_recording(on, now))
 
-    def _play(self, sound: Playable | None) -> None:
+    def _heard(self, member_id: int | None, sound: Sound) -> None:
+        self.act(lambda room, now: room.play_done(sound, now, member_id))
+
+    def _room_sound_done(self, done: PlayDone) -> None:
+        sound = self._reported.pop(done.play_id, None)
+        if sound is not None and done.finished:
+            self._heard(None, sound)
+
+    def _play(self, sound: Playable | None, reported: Sound | None = None) -> None:
         seconds = 0.0
         if sound is not None and self.room.queued_seconds(self._loop.time()) > MAX_QUEUED_SECONDS:
             self._sound_statistics.dropped += 1
         elif sound is not None:
-            self.mix.play(sound.clip, loops=times(sound), gain=sound.gain)
+            play_id = self.mix.play(sound.clip, loops=times(sound), gain=sound.gain)
+            if reported is not None:
+                self._reported[play_id] = reported
             seconds = sound.clip.seconds * times(sound)
         self.act(lambda room, now: room.sound_queued(seconds, now))
 

@@ -9,7 +9,7 @@ import structlog
 
 from mirliton.calls.ports import Playable, SoundLibrary
 from mirliton.media.types import MediaFull
-from mirliton.sounds.addresses import SoundNotFound
+from mirliton.sounds.addresses import SoundNotFound, shown
 
 _log = structlog.get_logger(__name__)
 
@@ -95,23 +95,27 @@ class SoundQueue:
             wanted.done(found)
         except Exception:
             self._statistics.failed += 1
-            _log.exception("sound could not be played", address=wanted.address)
+            _log.exception("sound could not be played", address=shown(wanted.address))
 
     async def _resolve(self, wanted: _Wanted) -> Playable | None:
         try:
             found = await self._library.resolve(self._account_id, wanted.address, wanted.language)
         except SoundNotFound as error:
             self._statistics.not_found += 1
-            _log.warning("sound left out", address=wanted.address, account_id=self._account_id, reason=str(error))
+            _log.warning(
+                "sound left out", address=shown(wanted.address), account_id=self._account_id, reason=str(error)
+            )
             return None
         except MediaFull as error:
             self._statistics.no_room += 1
-            _log.warning("sound left out", address=wanted.address, account_id=self._account_id, reason=str(error))
+            _log.warning(
+                "sound left out", address=shown(wanted.address), account_id=self._account_id, reason=str(error)
+            )
             return None
         except Exception:
             # One broken sound must not end the sounds of a room for good.
             self._statistics.failed += 1
-            _log.exception("sound left out", address=wanted.address, account_id=self._account_id)
+            _log.exception("sound left out", address=shown(wanted.address), account_id=self._account_id)
             return None
         self._statistics.played += found is not None
         return found

@@ -43,19 +43,24 @@ class SetMember:
 
 @dataclass(frozen=True, slots=True)
 class PlayToRoom:
-    """Put a sound at the end of the room's queue. Must be answered by `Room.sound_queued`."""
+    """Put a sound at the end of the room's queue. Must be answered by `Room.sound_queued`.
+
+    `reported`: `Room.play_done` wants to hear of its end.
+    """
 
     sound: Sound
     language: str
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlayToMember:
-    """Put sounds at the end of one member's own queue."""
+    """Put sounds at the end of one member's own queue. `reported`: `Room.play_done` wants to hear of their end."""
 
     member_id: int
     sounds: tuple[Sound, ...]
     language: str
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,20 +30,19 @@ async def spoken_name(caller: Caller, dialogue: DialogueSettings, names: Names) 
         return SpokenName(known)
     for rounds_left in reversed(range(defaults.NAME_ROUNDS)):
         said = await _record(caller, dialogue, names)
-        if said is None or not dialogue.review_name:
-            return said
+        if said is None:
+            return None
         try:
-            accepted = await _review(caller, dialogue, said.sound)
+            if not dialogue.review_name or await _review(caller, dialogue, said) or rounds_left == 0:
+                return SpokenName(said, temporary=not await names.adopt(caller.info, said))
         except BaseException:
-            await names.forget(caller.info, said.sound)
+            await names.forget(caller.info, said)
             raise
-        if accepted or rounds_left == 0:
-            return said
-        await names.forget(caller.info, said.sound)
+        await names.forget(caller.info, said)
     return None
 
 
-async def _record(caller: Caller, dialogue: DialogueSettings, names: Names) -> SpokenName | None:
+async def _record(caller: Caller, dialogue: DialogueSettings, names: Names) -> Sound | None:
     recorded = await caller.record(
         ["conf-announce_your_name", defaults.NAME_BEEP],
         dialogue.language,
@@ -54,10 +53,9 @@ async def _record(caller: Caller, dialogue: DialogueSettings, names: Names) -> S
     if recorded is None:
         return None
     try:
-        sound, temporary = await names.keep(caller.info, recorded)
+        return await names.keep(caller.info, recorded)
     except NameNotKept:
         return None  # who keeps names tells the operator why; the caller comes in with the usual tones
-    return SpokenName(sound, temporary)
 
 
 async def _review(caller: Caller, dialogue: DialogueSettings, sound: Sound) -> bool:

@@ -12,13 +12,13 @@ class RoomSounds(RoomCore):
     def play(self, sound: Sound, now: float) -> None:
         """A sound for everybody."""
         if not self.ended:
-            self._play(sound)
+            self._play(sound, reported=True)
             self.publish("play-file", None, now, file=sound)
 
     def play_to(self, member_id: int, sound: Sound, now: float) -> None:
         """A sound for one member."""
         if sound and (member := self._roster.get(member_id)):
-            self.emit(PlayToMember(member_id, (sound,), self.settings.language))
+            self.emit(PlayToMember(member_id, (sound,), self.settings.language, reported=True))
             self.publish("play-file-member", member, now, file=sound)
 
     def play_done(self, sound: Sound, now: float, member_id: int | None = None) -> None:
@@ -52,10 +52,10 @@ class RoomSounds(RoomCore):
         """The answer to `StartLoop` when there is no such sound; tried again later."""
         self._music.failed(now)
 
-    def _play(self, sound: Sound) -> None:
+    def _play(self, sound: Sound, *, reported: bool = False) -> None:
         if sound and not self.ended:
             self._music.pending += 1
-            self.emit(PlayToRoom(sound, self.settings.language))
+            self.emit(PlayToRoom(sound, self.settings.language, reported))
 
     def _interrupt(self, sound: Sound) -> None:
         """A sound that hold music makes way for."""

@@ -49,11 +49,12 @@ class Names(Protocol):
     async def known(self, caller: CallerInfo) -> Sound | None:
         """The media address of the recording that the caller's user has; None without a user or a recording."""
 
-    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
-        """Store a recording: its media address, and whether it is temporary (the caller has no user).
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> Sound:
+        """Store a recording for as long as it is not forgotten: its media address. Raises `NameNotKept`."""
 
-        Raises `NameNotKept`.
-        """
+    async def adopt(self, caller: CallerInfo, sound: Sound) -> bool:
+        """The caller agrees with a recording: from now on it is the user's name. False: there is no user; it stays
+        temporary. Never raises."""
 
     async def forget(self, caller: CallerInfo, sound: Sound) -> None:
         """Delete a temporary recording; never raises."""

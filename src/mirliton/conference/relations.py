@@ -35,6 +35,10 @@ class Relations:
             del self._silent[pair]
         return pairs
 
+    def hear(self, listener: int, speaker: int) -> None:
+        """The one hears the other again: it could not be prevented after all."""
+        self._silent.pop((listener, speaker), None)
+
     def forget(self, member_id: int) -> None:
         """A member has gone."""
         for pair in [pair for pair in self._silent if member_id in pair]:

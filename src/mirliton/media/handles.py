@@ -85,6 +85,7 @@ class MixHandle:
         self.members: set[LegHandle] = set()
         self.queue: dict[int, Playing] = {}
         self._desk = desk
+        self.on_play_done: Callable[[PlayDone], None] | None = None
         self.tapped: TapHandle | None = None
         self._loop: tuple[Clip, float] | None = None
         self._open = m.OpenMix(index, rate, interval, energy_level, comfort_noise_divisor(comfort_noise))
@@ -126,6 +127,11 @@ class MixHandle:
         for leg in list(self.members):
             leg.leave()
         self._desk.forget_mix(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be heard of it."""
+        return self._closed
 
     @property
     def connected(self) -> bool:

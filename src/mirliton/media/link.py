@@ -379,5 +379,5 @@ class MediaLink:
         self._done_for(owner, PlayDone(event.play_id, event.finished))
 
     def _done_for(self, owner: LegHandle | MixHandle, done: PlayDone) -> None:
-        if isinstance(owner, LegHandle) and owner.on_play_done and not owner.closed:
+        if owner.on_play_done and not owner.closed:
             owner.on_play_done(done)

@@ -97,6 +97,7 @@ class Mix(Protocol):
 
     rate: int
     interval: int
+    on_play_done: Callable[[PlayDone], None] | None
 
     def play(self, clip: Clip, *, loops: int = 1, gain: float = 1.0) -> int:
         """Put a sound at the end of the room's queue; returns its play id. `loops` -1 never ends."""

@@ -55,24 +55,37 @@ class StoredNames:
         self.statistics.known += 1
         return address_of(caller.account_id, media_id)
 
-    async def keep(self, caller: CallerInfo, recorded: Recorded) -> tuple[Sound, bool]:
-        """Store the recording and, when the caller has a user, write it into the user document.
-
-        Returns the address and whether it is temporary. Raises `NameNotKept`; then nothing is left of it.
-        """
+    async def keep(self, caller: CallerInfo, recorded: Recorded) -> Sound:
+        """Store the recording, marked as temporary. Raises `NameNotKept`; then nothing is left of it."""
         user, media_id = await self._user(caller), new_id()
         try:
             await self._store_sound(caller, user, media_id, recorded)
-            owned = user is not None and await self._point_to(user, media_id)
-            if owned:
-                await asyncio.to_thread(self._mark(caller.account_id, media_id).unlink, missing_ok=True)
         except (WriteFailed, OSError, TooManyDocuments, DocumentTooLarge, StaleRevision, NotFound) as problem:
             self.statistics.failed += 1
             await self._remove(caller.account_id, media_id)
             raise NameNotKept(str(problem)) from problem
         self.statistics.kept += 1
+        return address_of(caller.account_id, media_id)
+
+    async def adopt(self, caller: CallerInfo, sound: Sound) -> bool:
+        """Write a kept recording into the caller's user document; False when there is no user, or it cannot be written.
+
+        Never raises: a name that cannot be kept for later is still good for this conference.
+        """
+        user, parsed = await self._user(caller), _ADDRESS.fullmatch(sound)
+        if user is None or parsed is None or parsed.group(1) != caller.account_id:
+            self.statistics.temporary += 1
+            return False
+        media_id = parsed.group(2)
+        try:
+            owned = await self._point_to(user, media_id)
+        except (OSError, DocumentTooLarge, StaleRevision) as problem:
+            _log.warning("name.not_adopted", account_id=caller.account_id, user_id=user.id, problem=str(problem))
+            owned = False
+        if owned:
+            await asyncio.to_thread(self._mark(caller.account_id, media_id).unlink, missing_ok=True)
         self.statistics.temporary += not owned
-        return address_of(caller.account_id, media_id), not owned
+        return owned
 
     async def forget(self, caller: CallerInfo, sound: Sound) -> None:
         """Delete a temporary recording of the caller's account; anything else is left alone. Never raises."""

@@ -17,6 +17,7 @@ MOST_PARTS = 32
 MOST_LOOPS = 999_999  # longer than any conference; what plays a sound counts its rounds in 64 bits
 _MEDIA_ID = re.compile(r"[0-9a-f]{32}")
 _ACCOUNT_MEDIA = re.compile(r"/([0-9a-f]{32})/([0-9a-f]{32})")
+_PASSWORD = re.compile(r"//[^/?#@]*@")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _PREFIX = re.compile(r"\{([^{}]*)\}")
 _TONE_LOOPS = re.compile(r";\s*loops=(-?\d{1,6})\s*(?=;|$)")
@@ -131,6 +132,11 @@ class Address:
     def gain(self) -> float:
         """The factor of the volume level."""
         return VOLUME_FACTORS[self.volume]
+
+
+def shown(text: str) -> str:
+    """An address as it may be logged: without a password that stands in it."""
+    return _PASSWORD.sub("//", text)
 
 
 def parse_address(text: str | None) -> Address:

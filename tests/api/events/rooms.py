@@ -63,6 +63,9 @@ class PlayedRooms(FakeRooms):
             if isinstance(effect, Publish):
                 self.feed.publish(effect.event)
 
+    def conferences(self, account_id: str) -> list[str]:
+        return [conference_id for owner, conference_id in self.running if owner == account_id]
+
     def snapshot(self, account_id: str, conference_id: str) -> dict[str, Any] | None:
         if self.broken:
             raise RuntimeError("the engine is gone")

@@ -138,6 +138,19 @@ async def test_a_snapshot_comes_after_the_reply_and_the_events_follow_it(served:
     assert numbers([event]) == [snapshot["data"]["sequence"] + 1]
 
 
+async def test_a_binding_to_all_conferences_gets_a_snapshot_of_each_that_runs(served: Served) -> None:
+    for name in ("one", "two"):
+        served.rooms.join(served.rooms.start(served.account.id, name))
+    served.rooms.start("f" * 32, "three")
+    async with served.client() as client:
+        await client.subscribe("conference.event.*.*", snapshot=True)
+        first, second = await client.happened(2)
+        served.rooms.join(served.rooms.running[served.account.id, "one"])
+        (event,) = await client.happened(1)
+    assert [one["data"]["conference_id"] for one in (first, second)] == ["one", "two"]
+    assert numbers([event]) == [first["data"]["sequence"] + 1]
+
+
 async def test_the_snapshot_of_a_room_that_does_not_run_is_empty(served: Served) -> None:
     async with served.client() as client:
         await client.subscribe(ALL, f"conference.event.lock.{ROOM}.*", snapshot=True)

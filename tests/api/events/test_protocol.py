@@ -135,8 +135,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "number as name": ({"action": "subscribe", "data": {"binding": ALL}, "name": 5}, "data"),
     "much metadata": ({"action": "subscribe", "data": {"binding": ALL, "metadata": ["x" * 100] * 50}}, "data"),
     "text as snapshot": ({"action": "subscribe", "data": {"binding": ALL, "snapshot": "yes"}}, "data"),
-    "snapshot of all": (
-        {"action": "subscribe", "data": {"binding": "conference.event.*.*", "snapshot": True}}, "snapshot",
+    "snapshot of commands": (
+        {"action": "subscribe", "data": {"binding": "conference.command.sales", "snapshot": True}}, "snapshot",
     ),
 }  # fmt: skip
 

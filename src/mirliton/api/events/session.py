@@ -56,11 +56,12 @@ class Session:
 
     # Outwards
 
-    async def _send(self, text: str) -> None:
-        """Raises `WebSocketDisconnect` when the socket is closed, by whichever side."""
+    async def _send(self, *texts: str) -> None:
+        """With nothing in between. Raises `WebSocketDisconnect` when the socket is closed, by whichever side."""
         async with self._sending:
             try:
-                await self._websocket.send_text(text)
+                for text in texts:
+                    await self._websocket.send_text(text)
             except RuntimeError as closing:
                 # After a close of ours, or one that the server did for itself: a frame broke the protocol.
                 raise WebSocketDisconnect(1006) from closing
@@ -163,8 +164,8 @@ class Session:
     async def _subscribe(self, order: Request, account_id: str) -> None:
         chosen = wanted(order, self._hub.settings.max_bindings)
         name, extra, snapshot = friendly_name(order), metadata(order), wants_snapshot(order)
-        if snapshot and any(binding.command or binding.conference_id is None for binding in chosen):
-            raise Refused("snapshot", "a snapshot is of one conference: bind conference.event.<id>.* for each")
+        if snapshot and any(binding.command for binding in chosen):
+            raise Refused("snapshot", "a snapshot goes with conference.event bindings: ask for those by themselves")
         mine = self._socket.listening
         if len(mine.keys() | {binding.text for binding in chosen}) > self._hub.settings.max_bindings:
             raise Refused(
@@ -186,17 +187,26 @@ class Session:
             self._hub.listen(mine[binding.text])
 
     async def _send_snapshots(self, chosen: list[Listening]) -> None:
-        """Each with the events that follow it: hearing and looking happen in the same turn of the loop."""
+        """Each with the events that follow it: hearing and looking happen in the same turn of the loop.
+
+        A binding to all conferences of the account gets one snapshot of each that runs.
+        """
         for number, listening in enumerate(chosen):
-            conference_id = listening.binding.conference_id or ""
             self._hub.listen(listening)
             try:
-                state = self._live.snapshot(listening.account_id, conference_id)
-                text = listening.heading.snapshot(listening.account_id, conference_id, state)
+                texts = self._snapshots(listening)
             except Exception:
                 self._hub.ignore(self._socket, [one.binding.text for one in chosen[number:]])
                 raise
-            await self._send(text)
+            await self._send(*texts)
+
+    def _snapshots(self, listening: Listening) -> list[str]:
+        account_id, one = listening.account_id, listening.binding.conference_id
+        addressed = self._live.conferences(account_id) if one is None else [one]
+        return [
+            listening.heading.snapshot(account_id, conference_id, self._live.snapshot(account_id, conference_id))
+            for conference_id in addressed
+        ]
 
     async def _unsubscribe(self, order: Request) -> None:
         texts, mine = unwanted(order), self._socket.listening
