@@ -13,7 +13,7 @@ import numpy as np
 from mirliton.phone.conversation import Conversation
 from mirliton.phone.listening import level, tone_level
 
-from .chimes import FENCE, chime, chimes, fence, rung
+from .chimes import FENCE, chime, chimes, fence, rings, rung
 from .conftest import WALTZ
 from .measuring import (
     BEHIND,
@@ -376,17 +376,23 @@ def _beside(call: Conversation, frequency: int) -> float:
 
 
 @together
-async def test_rooms_of_any_interval_carry_voices_and_sounds(board: Switchboard) -> None:
+async def test_rooms_of_any_interval_carry_voices_and_sounds_and_greet_after_twenty_of_it(board: Switchboard) -> None:
+    pauses: dict[int, float] = {}
     for interval in (10, 60, 120):
-        number, name = await board.quiet_room(profile=QUIET | {"interval": interval})
+        profile = QUIET | {"member-enter-sound": chime(ONE), "enter-sound": chime(TWO), "interval": interval}
+        number, name = await board.quiet_room(profile=profile)
         calls = {ANNA: await board.dial(number), BRUNO: await board.dial(number)}
-        await board.present(name, 2)
+        await asyncio.gather(*(rung(call, TWO) for call in calls.values()))
+        (_, _, end), (_, start, _) = rings(calls[BRUNO])
+        pauses[interval] = start - end
         await board.rest.act(name, "play", media_id="conf-single")
         await asyncio.gather(*(prompted(call, "conf-single") for call in calls.values()))
         for frequency, call in calls.items():
             call.say(f"tone:{frequency}")
         await hear_each_other(calls)
         await asyncio.gather(*(call.hang_up() for call in calls.values()))
+    assert abs(pauses[60] - pauses[10] - 20 * 0.05) < 0.4, pauses
+    assert abs(pauses[120] - pauses[10] - 20 * 0.11) < 0.5, pauses
 
 
 @together

@@ -54,6 +54,17 @@ def test_the_second_member_stops_the_music_and_is_announced() -> None:
     assert StartLoop("music", "en-us") in effects
 
 
+@pytest.mark.parametrize("interval", [10, 20, 60])
+def test_sounds_that_greet_have_a_lead_in_of_twenty_ticks_and_others_begin_at_once(interval: int) -> None:
+    drive = Driver(profile={"interval": interval})
+    drive.join()
+    second = drive.join()
+    drive.room.play("ordered", drive.now)
+    drive.room.leave(second, drive.now)
+    led_in = {effect.sound: effect.lead_in_ms for effect in only(drive.take(), PlayToRoom)}
+    assert led_in == {"alone": 20 * interval, "enter": 20 * interval, "ordered": 0, "exit": 0}
+
+
 @pytest.mark.parametrize("sound", ["", "silence", "indicate_hold", "silence_stream://1"])
 def test_words_for_no_music_start_nothing(sound: str) -> None:
     drive = Driver(profile={"moh-sound": sound})

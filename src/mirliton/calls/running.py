@@ -162,8 +162,8 @@ class RunningRoom:
             case effects.PlayToMember(member_id, sounds, language, reported):
                 if call := self._calls.get(member_id):
                     call.play(sounds, language, partial(self._heard, member_id, sounds[-1]) if reported else None)
-            case effects.PlayToRoom(sound, language, reported):
-                self._queue.put(sound, language, partial(self._play, reported=sound if reported else None))
+            case effects.PlayToRoom():
+                self._queue_up(effect)
             case effects.StartLoop(sound, language):
                 self._music.put(sound, language, self._loop_music)
             case effects.StopLoop():
@@ -238,15 +238,32 @@ class RunningRoom:
         if sound is not None and done.finished:
             self._heard(None, sound)
 
-    def _play(self, sound: Playable | None, reported: Sound | None = None) -> None:
-        seconds = 0.0
-        if sound is not None and self.room.queued_seconds(self._loop.time()) > MAX_QUEUED_SECONDS:
+    def _queue_up(self, wanted: effects.PlayToRoom) -> None:
+        if wanted.lead_in_ms:
+            self._queue.put(f"silence_stream://{wanted.lead_in_ms}", wanted.language, self._lead_in)
+        reported = wanted.sound if wanted.reported else None
+        self._queue.put(
+            wanted.sound, wanted.language, partial(self._play, reported=reported, after=wanted.lead_in_ms / 1000)
+        )
+
+    @property
+    def _much_queued(self) -> bool:
+        return self.room.queued_seconds(self._loop.time()) > MAX_QUEUED_SECONDS
+
+    def _lead_in(self, silence: Playable | None) -> None:
+        if silence is not None and not self._much_queued:
+            self.mix.play(silence.clip)
+
+    def _play(self, sound: Playable | None, reported: Sound | None = None, after: float = 0.0) -> None:
+        """`after`: seconds of lead-in that went into the queue before it."""
+        seconds = after
+        if sound is not None and self._much_queued:
             self._sound_statistics.dropped += 1
         elif sound is not None:
             play_id = self.mix.play(sound.clip, loops=times(sound), gain=sound.gain)
             if reported is not None:
                 self._reported[play_id] = reported
-            seconds = sound.clip.seconds * times(sound)
+            seconds = after + sound.clip.seconds * times(sound)
         self.act(lambda room, now: room.sound_queued(seconds, now))
 
     def _loop_music(self, sound: Playable | None) -> None:

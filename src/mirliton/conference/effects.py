@@ -45,12 +45,13 @@ class SetMember:
 class PlayToRoom:
     """Put a sound at the end of the room's queue. Must be answered by `Room.sound_queued`.
 
-    `reported`: `Room.play_done` wants to hear of its end.
+    `reported`: `Room.play_done` wants to hear of its end. `lead_in_ms`: silence before it, part of what is queued.
     """
 
     sound: Sound
     language: str
     reported: bool = False
+    lead_in_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

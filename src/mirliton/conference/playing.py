@@ -5,6 +5,9 @@ from mirliton.conference.effects import PlayToMember, PlayToRoom, StartLoop, Sto
 from mirliton.conference.member import Member
 from mirliton.conference.ports import Sound
 
+LEAD_IN_TICKS = 20
+"""Of the room's clock, before sounds that greet; what is ordered, and departures, begin at once (semantics 3.5)."""
+
 
 class RoomSounds(RoomCore):
     """A room that can be heard."""
@@ -52,16 +55,16 @@ class RoomSounds(RoomCore):
         """The answer to `StartLoop` when there is no such sound; tried again later."""
         self._music.failed(now)
 
-    def _play(self, sound: Sound, *, reported: bool = False) -> None:
+    def _play(self, sound: Sound, *, reported: bool = False, lead_in_ms: int = 0) -> None:
         if sound and not self.ended:
             self._music.pending += 1
-            self.emit(PlayToRoom(sound, self.settings.language, reported))
+            self.emit(PlayToRoom(sound, self.settings.language, reported, lead_in_ms))
 
     def _interrupt(self, sound: Sound) -> None:
-        """A sound that hold music makes way for."""
+        """A sound that hold music makes way for, after a lead-in: who has just come in shall hear all of it."""
         if sound:
             self._stop_music()
-            self._play(sound)
+            self._play(sound, lead_in_ms=LEAD_IN_TICKS * self.settings.interval)
 
     def _play_to(self, member_id: int, sound: Sound) -> None:
         if sound:
