@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 
 MAX_TYPED = 64
 LISTENING_SECONDS = 0.1
+TOLD_LATE = 0.05  # s; how much later than it is heard we learn of the end of a sound
 
 
 class AnsweredSession(Session, Protocol):
@@ -228,9 +229,11 @@ class Call:
     async def record(
         self, sounds: Sequence[Sound], language: str, *, max_seconds: float, silence_score: int, silence_seconds: float
     ) -> Recorded | None:
-        """See `conference.ports.Caller`. Listens from the end of the last sound on, as people answer a beep at once."""
-        await self._play_out(sounds, language)
-        self.forget_typed()
+        """See `conference.ports.Caller`. Listens from the end of the last sound on, as people answer a beep at once.
+
+        The tap is open before: opened then, it would miss the beginning.
+        """
+        self._check()
         try:
             tap = self.leg.tap()
         except MediaFull as full:
@@ -238,6 +241,9 @@ class Call:
             return None
         listener = Listener(max_seconds, silence_score, silence_seconds)
         try:
+            await self._play_out(sounds, language)
+            self.forget_typed()
+            listener.hear((), time.monotonic_ns() - round(TOLD_LATE * 1e9))
             while not (listener.hear(tap.read(), time.monotonic_ns()) or self._typed):
                 await self._next(self._loop.time() + LISTENING_SECONDS)
         finally:
