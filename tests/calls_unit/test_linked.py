@@ -9,6 +9,7 @@ from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.linked import Linked
 from mirliton.calls.rooms import Rooms
+from mirliton.calls.transfers import Transfers
 from mirliton.links import Invitation
 from mirliton.sip.types import Link
 
@@ -53,7 +54,7 @@ class House:
         self.engine, names = FakeEngine(), FakeNames()
         self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=10, names=names)
         runner = flow_runner(data, self.rooms, names)
-        self.linked = Linked(links or KnownLinks(), data, self.rooms, names, runner)
+        self.linked = Linked(links or KnownLinks(), data, self.rooms, names, Transfers(data, runner))
         self.calls = InboundCalls(
             self.engine, FakeSounds(), data, runner, media_address="127.0.0.1", arrivals=[self.linked]
         )

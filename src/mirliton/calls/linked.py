@@ -9,24 +9,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import structlog
-
 from mirliton.calls.call import Call
-from mirliton.calls.inbound import FlowRunner, Way
+from mirliton.calls.inbound import Way
 from mirliton.calls.ports import CallData
 from mirliton.calls.rooms import Rooms
-from mirliton.conference.defaults import LANGUAGE
 from mirliton.conference.entry import enter
 from mirliton.conference.ports import Names
 from mirliton.links import Invitation
 from mirliton.sip.types import Link, Session
 
-_log = structlog.get_logger(__name__)
-
 USER = "conference"
 ID_HEADER = "x-conference-id"
 PIN_HEADER = "x-conference-pin"
 _NOBODY = ""
+
+GoOn = Callable[[Call, str], Awaitable[None]]
+"""Sees a call to the end of another number's callflow; `transfers.Transfers` does."""
 
 
 class LinkChecks(Protocol):
@@ -48,16 +46,16 @@ class LinkedStatistics:
 class Linked:
     """Leads such calls through the dialogue of their conference; an `Arrival`.
 
-    `run_flow` goes on with those who are transferred out of the room.
+    `go_on` takes those who are transferred out of the room to the number.
     """
 
-    def __init__(self, links: LinkChecks, data: CallData, rooms: Rooms, names: Names, run_flow: FlowRunner) -> None:
+    def __init__(self, links: LinkChecks, data: CallData, rooms: Rooms, names: Names, go_on: GoOn) -> None:
         self.statistics = LinkedStatistics()
         self._links = links
         self._data = data
         self._rooms = rooms
         self._names = names
-        self._run_flow = run_flow
+        self._go_on = go_on
 
     async def admits(self, link: Link) -> bool:
         """Whether a stranger's call by this link may come in; `sip.types.Admits`."""
@@ -99,18 +97,9 @@ class Linked:
             admission = await enter(call, action, self._data, self._rooms, self._names, pin=pin)
             onward = await self._rooms.attend(call, admission) if admission is not None else None
             if onward is not None:
-                await self._transfer(call, onward)
+                await self._go_on(call, onward)
 
         return attend
-
-    async def _transfer(self, call: Call, number: str) -> None:
-        account_id = call.info.account_id
-        route = await self._data.callflow_for(account_id, number)
-        if route is None:  # the call ends where its way ends
-            _log.warning("transfer to a number that leads nowhere", number=number, call_id=call.info.call_id)
-            return
-        configuration = await self._data.conference_configuration(account_id)
-        await self._run_flow(call, route, configuration.account_language or LANGUAGE)
 
 
 async def _refuse(call: Call) -> None:

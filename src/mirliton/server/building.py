@@ -19,6 +19,7 @@ from mirliton.calls.linked import Linked
 from mirliton.calls.remembered import RememberedCallData
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
+from mirliton.calls.transfers import Transfers
 from mirliton.conference.events import OPTIONAL, PUBLISHED
 from mirliton.links import Links
 from mirliton.media.link import MediaLink
@@ -58,7 +59,8 @@ class Building:
         changes.listeners += [lambda *_: self.data.forget(), self._recorded.changed, self.webhooks.changed]
         self.links = Links(store, settings.links.lifetime_seconds)
         self._run_flow = flow_runner(self.data, self.rooms, self.names)
-        self.linked = Linked(self.links, self.data, self.rooms, self.names, self._run_flow)
+        self._transfers = Transfers(self.data, self._run_flow)
+        self.linked = Linked(self.links, self.data, self.rooms, self.names, self._transfers)
         self.calls = self._calls()
         self.agent = SipAgent(
             settings.sip,
@@ -167,6 +169,7 @@ class Building:
             rtp_timeout_seconds=settings.rtp.timeout_seconds,
             settle_seconds=settings.rtp.settle_milliseconds / 1000,
             sound_statistics=self.rooms.sound_statistics,
+            go_on=self._transfers,
         )
 
 

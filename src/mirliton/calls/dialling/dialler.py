@@ -19,6 +19,7 @@ from mirliton.calls.dialling.shares import Shares
 from mirliton.calls.dialling.statistics import DialStatistics
 from mirliton.calls.dialling.talking import AnsweredCalls
 from mirliton.calls.dialling.ways import Ways
+from mirliton.calls.linked import GoOn
 from mirliton.calls.live import Refused
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
@@ -52,10 +53,12 @@ class Dialler:
         settle_seconds: float = 0.0,
         sound_statistics: SoundStatistics | None = None,
         lookup: Lookup | None = None,
+        go_on: GoOn | None = None,
     ) -> None:
         """`media_address`: the IP address that those who are called shall send RTP to.
 
         `rtp_timeout_seconds` 0: never hang up. `settle_seconds`: see `Call`. `lookup`: the system's unless given.
+        `go_on`: see `AnsweredCalls`.
         """
         self.statistics = DialStatistics()
         self._rooms, self._documents, self._callees, self._budgets = rooms, documents, callees, budgets
@@ -80,6 +83,7 @@ class Dialler:
             self.statistics,
             rtp_timeout_seconds=rtp_timeout_seconds,
             settle_seconds=settle_seconds,
+            go_on=go_on,
         )
         self._ringing: set[asyncio.Task[Outcome]] = set()
         self._closed = False

@@ -8,6 +8,7 @@ from mirliton.calls.call import Call
 from mirliton.calls.dialling.ports import Budgets, DialledRooms
 from mirliton.calls.dialling.shares import Shares
 from mirliton.calls.dialling.statistics import DialStatistics
+from mirliton.calls.linked import GoOn
 from mirliton.conference.entry import Admission
 from mirliton.conference.ports import HungUp
 
@@ -29,8 +30,13 @@ class AnsweredCalls:
         *,
         rtp_timeout_seconds: float,
         settle_seconds: float,
+        go_on: GoOn | None = None,
     ) -> None:
-        """`rtp_timeout_seconds` 0: never hang up. `settle_seconds`: between the answer and the room."""
+        """`rtp_timeout_seconds` 0: never hang up. `settle_seconds`: between the answer and the room.
+
+        `go_on`: takes a call that is transferred to its number; without it such calls are hung up.
+        """
+        self._go_on = go_on
         self._rooms, self._budgets, self._shares, self._statistics = rooms, budgets, shares, statistics
         self._rtp_timeout = rtp_timeout_seconds
         self._settle_seconds = settle_seconds
@@ -65,8 +71,9 @@ class AnsweredCalls:
         try:
             if self._settle_seconds:
                 await call.pause(self._settle_seconds)
-            if await self._rooms.attend(call, admission) is not None:
-                _log.warning("a called member cannot go on to a number: hung up", call_id=call.info.call_id)
+            onward = await self._rooms.attend(call, admission)
+            if onward is not None and self._go_on is not None:
+                await self._go_on(call, onward)
         except HungUp:
             pass  # whoever was called may leave at any moment: there is nobody left to tell
         except Exception:
