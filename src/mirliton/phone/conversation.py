@@ -98,6 +98,11 @@ class Conversation:
         self._talker.press(digits, at)
         self._said.clear()
 
+    @property
+    def digits_heard(self) -> str:
+        """The keys that the other side has sent so far (RFC 4733)."""
+        return self._hearer.digits
+
     async def said(self) -> None:
         """Wait until all that was queued is sent (or the call is over); what never ends does not count."""
         await self._said.wait()
