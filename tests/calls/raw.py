@@ -24,7 +24,8 @@ PATIENCE = 10.0
 class RawAudio(asyncio.DatagramProtocol):
     """An RTP socket that sends a tone wherever `remote` points, and keeps what comes. Times: s since it opened."""
 
-    def __init__(self, tone: int | None, codec: str = "PCMU") -> None:
+    def __init__(self, tone: int | None, codec: str = "PCMU", host: str = HOST) -> None:
+        self._host = host
         self.remote: tuple[str, int] | None = None
         self.packets: list[Packet] = []
         self.sent = 0
@@ -39,7 +40,7 @@ class RawAudio(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._host, 0))
         self._ticking = asyncio.create_task(self._tick())
         return self
 

@@ -139,10 +139,13 @@ async def test_an_answer_in_the_ack_that_cannot_be_used_ends_the_call(board: Swi
 
 @together
 async def test_a_strangers_packets_are_not_heard(board: Switchboard) -> None:
-    """RTP from an address that no SDP and no signalling named must not get into a room (design 4.2)."""
+    """RTP from an address that no SDP and no signalling named must not get into a room (design 4.2).
+
+    The stranger has an IP address of its own: from that of a phone which still waits, any port may be the phone's.
+    """
     number, name = await board.quiet_room()
     bruno = await board.dial(number, BRUNO)
-    async with RawAudio(ANNA) as audio, RawAudio(CARL) as stranger:
+    async with RawAudio(ANNA) as audio, RawAudio(CARL, host="127.0.0.9") as stranger:
         with RawCaller(board.server.sip, number) as caller:
             audio.remote = audio_address(await caller.invite(offer(audio.port)))
             await asyncio.gather(hears(bruno, ANNA), hears(audio, BRUNO))
