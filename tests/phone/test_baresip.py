@@ -13,7 +13,7 @@ from mirliton.phone.report import CallReport
 from mirliton.phone.sdp import Offer, read_answer
 
 from .callee import PASSWORD, REALM, USER, somebody
-from .registered_baresip import FOUND, RATE, Baresip, registered
+from .baresip import FOUND, RATE, Baresip, registered
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FOUND, reason="baresip is not installed")]
 

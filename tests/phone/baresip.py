@@ -1,4 +1,4 @@
-"""baresip, a phone that is not ours, registered at a server: it answers calls with a tone and keeps what it hears."""
+"""baresip, a phone that is not ours, as a process: it says a tone from a file and keeps what it hears."""
 
 import asyncio
 import shutil
@@ -46,7 +46,8 @@ module_app menu.so
 class Baresip:
     """One running baresip. `log` is what it said so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
+        self.process = process
         self._folder = folder
 
     @property
@@ -61,6 +62,32 @@ class Baresip:
 
 
 @asynccontextmanager
+async def running(folder: Path, tone: int, account: str, *modules: str) -> AsyncIterator[Baresip]:
+    """Start it with one account (a line of its own format) and more lines of configuration.
+
+    Whoever uses it ends it: at the end its process must be gone within 10 s, or is killed.
+    """
+    assert PROGRAM is not None
+    soundfile.write(folder / "says.wav", np.tile(load(f"tone:{tone}", RATE).samples, 60), RATE, subtype="PCM_16")
+    config = _CONFIG.format(host=HOST, folder=folder, modules=MODULES)
+    (folder / "config").write_text(config + "".join(f"{line}\n" for line in modules))
+    (folder / "accounts").write_text(f"{account}\n")
+    (folder / "contacts").write_text("")
+    with (folder / "baresip.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, "-f", str(folder), "-t", "90", stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        yield Baresip(folder, process)
+        async with asyncio.timeout(10):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
 async def registered(
     folder: Path, server: str, domain: str, user: str, password: str, *, transport: str = "udp", tone: int = 500
 ) -> AsyncIterator[Baresip]:
@@ -68,24 +95,10 @@ async def registered(
 
     It is not waited for the registration: look at the server for that.
     """
-    assert PROGRAM is not None
-    soundfile.write(folder / "says.wav", np.tile(load(f"tone:{tone}", RATE).samples, 60), RATE, subtype="PCM_16")
-    (folder / "config").write_text(_CONFIG.format(host=HOST, folder=folder, modules=MODULES))
-    (folder / "accounts").write_text(
+    account = (
         f"<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};"
-        f'outbound="sip:{server};transport={transport}";regint=60;answermode=auto;audio_codecs=PCMU\n'
+        f'outbound="sip:{server};transport={transport}";regint=60;answermode=auto;audio_codecs=PCMU'
     )
-    (folder / "contacts").write_text("")
-    with (folder / "baresip.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM, "-f", str(folder), "-t", "90", stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        yield Baresip(folder)
-        process.terminate()
-        async with asyncio.timeout(10):
-            await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with running(folder, tone, account) as phone:
+        yield phone
+        phone.process.terminate()
