@@ -9,7 +9,7 @@ from mirliton.phone.conversation import Conversation
 from .measuring import PATIENCE, Listener, Samples, over
 from .rest import Rest
 
-PITCHES = (311, 373, 449, 541, 647, 709, 797)
+PITCHES = (311, 373, 449, 541, 593, 647, 709, 797)
 """Hz; below the callers' tones."""
 FENCE = 853
 """Of the sound that is played last: what was not heard before it is not heard at all."""

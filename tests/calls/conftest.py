@@ -26,6 +26,9 @@ fetch_networks = ["127.0.0.0/8"]
 streams = {{ waltz = "{folder}/waltz.wav" }}
 speech_seconds = 60
 
+[conferences.profiles.default]
+is-unlocked-sound = "tone_stream://%(300,200,541)"
+
 [conferences.profiles.house]
 muted-sound = "tone_stream://%(300,200,449)"
 alone-sound = "tone_stream://%(300,200,797)"
@@ -35,7 +38,7 @@ floor-keys = [{{ digits = "5", action = "mute" }}]
 desk-keys = [{{ digits = "6", action = "mute" }}]
 """
 """What is not so by default: calls from 127.0.0.2 need a password; more events are told of; sounds may be fetched
-from this machine; an operator's own music, profile, controls."""
+from this machine; an operator's own music, profiles, controls."""
 WALTZ = jingle(70, seconds=2.0)
 """The music behind `local_stream://waltz`."""
 

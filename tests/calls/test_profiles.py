@@ -34,7 +34,7 @@ from .together import Together
 together = Together()
 
 ANNA, BRUNO = TONES[1], TONES[4]
-MUTED, ONE, TWO, THREE, FOUR, FIVE, LOSER = 449, 311, 373, 541, 647, 709, 797
+UNLOCKED, MUTED, ONE, TWO, THREE, FOUR, FIVE, LOSER = 541, 449, 311, 373, 593, 647, 709, 797
 OTHER = 0.4
 SECOND_ACCOUNT = asyncio.Lock()
 
@@ -76,7 +76,8 @@ def strength(call: Conversation, frequency: int, seconds: float = 0.5) -> float:
 async def test_every_key_comes_from_the_strongest_place_that_names_it(board: Switchboard) -> None:
     """Built-in, system, account, named profiles, inline: merged key by key, and "" is no sound (semantics 2.5)."""
     profiles = {
-        "default": {"unmuted-sound": chime(ONE), "muted-sound": chime(LOSER), "deaf-sound": ""},
+        "default": {"unmuted-sound": chime(ONE), "muted-sound": chime(LOSER), "deaf-sound": ""}
+        | {"is-unlocked-sound": chime(FOUR)},
         "house": {key: chime(LOSER) for key in ("enter-sound", "exit-sound")}
         | {"alone-sound": chime(TWO), "moh-sound": ""},
         "sales": {"exit-sound": chime(THREE), "enter-sound": chime(LOSER), "member-enter-sound": chime(LOSER)},
@@ -102,12 +103,15 @@ async def test_every_key_comes_from_the_strongest_place_that_names_it(board: Swi
         third = await other.dial(number)
         await rung(third, FOUR)
         await ended_by_server(third)
+        for order in ("lock", "unlock"):
+            await other.rest.act(conference, order)
+        await rung(second, FOUR)
         before = first.seconds
         second.press("#", second.seconds)
         await rung(first, TWO, since=before)
-        assert chimes(first) == [TWO, FIVE, MUTED, ONE, THREE, TWO]
+        assert chimes(first) == [TWO, FIVE, MUTED, ONE, FOUR, THREE, TWO]
         assert await likeness(first, "conf-deaf", end=undeaf) < OTHER
-        assert (chimes(second), chimes(third)) == ([FIVE], [FOUR])
+        assert (chimes(second), chimes(third)) == ([FIVE, FOUR], [FOUR])
         found = await explained(other, conference)
     assert {key: found[f"profile.{key}"] for key in ("enter-sound", "exit-sound", "alone-sound", "muted-sound")} == {
         "enter-sound": {"value": chime(FIVE), "source": "document profile"},
@@ -182,11 +186,16 @@ async def test_every_sound_of_a_profile_is_heard_where_it_belongs(board: Switchb
     locked_out = await board.dial(number)
     await rung(locked_out, FIVE)
     await ended_by_server(locked_out)
+    await board.rest.act(name, "unlock")
+    await asyncio.gather(rung(first, UNLOCKED), rung(second, UNLOCKED))
+    found = await explained(board, name)
     second.press("#", second.seconds)
-    await rung(first, FOUR)
     await rung(first, ONE, since=await rung(first, FOUR) - 0.2)
-    assert (chimes(first), chimes(second)) == ([TWO, ONE, THREE, FOUR, ONE], [TWO, THREE])
-    assert chimes(locked_out) == [FIVE]
+    assert chimes(first) == [TWO, ONE, THREE, UNLOCKED, FOUR, ONE]
+    assert (chimes(second), chimes(locked_out)) == ([TWO, THREE, UNLOCKED], [FIVE])
+    assert found["profile.exit-sound"] == {"value": chime(FOUR), "source": "document profile"}
+    assert found["profile.is-unlocked-sound"] == {"value": chime(UNLOCKED), "source": "system profile default"}
+    assert found["profile.muted-sound"] == {"value": "conf-muted", "source": "built-in"}
 
 
 @together
@@ -406,6 +415,32 @@ async def test_a_wide_room_carries_more_than_a_telephone_and_a_narrow_one_does_n
         await sounds(listener, ANNA, 6000)
         assert (strength(listener, 5600) > -20) == carried
         assert (strength(listener, 5600) < -50) == (not carried)
+
+
+@together
+async def test_a_profile_that_makes_no_sense_still_makes_a_room(board: Switchboard) -> None:
+    nonsense = {
+        "interval": 15,
+        "rate": 11_111,
+        "alone-sound": "conf-nothing",
+        "moh-sound": "0" * 32,
+        "enter-sound": "gopher://example.com/x",
+        "exit-sound": "/etc/passwd",
+        "caller-controls": "no such group",
+    }
+    number, name = await board.quiet_room(profile=QUIET | nonsense)
+    calls = {tone: await board.dial(number, tone) for tone in (ANNA, BRUNO)}
+    await hear_each_other(calls)
+    third = await board.dial(number)
+    await board.present(name, 3)
+    await third.hang_up()
+    await board.present(name, 2)
+    for call in calls.values():
+        call.say(np.zeros(160, np.int16), forever=True)
+    await fence(board.rest, name, *calls.values())
+    found = await explained(board, name)
+    assert (found["profile.interval"]["value"], found["profile.rate"]["value"]) == (20, 8000)
+    assert found["profile.moh-sound"] == {"value": "0" * 32, "source": "document profile"}
 
 
 # Controls by profile
