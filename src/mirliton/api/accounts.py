@@ -1,6 +1,7 @@
 """One's own account: name, realm, language, and the API key (semantics 6.1)."""
 
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
 
 from mirliton.api.call import Call, Reply, Route
 from mirliton.api.errors import wrong
@@ -20,10 +21,30 @@ async def keep_essentials(call: Call, body: Body, private: Body, old: Document |
     if realm is None:
         return body, private
     realm = realm.lower()
+    if realm != before and _names_a_machine(realm) and not await _is_default(call):
+        message = "calls to an address belong to the account that the first start made: give a domain"
+        raise wrong("realm", "forbidden", message, value=realm)
     if realm != before and await _has_sip_devices(call):
         message = "devices authenticate with this realm: delete them or remove their sip.username before changing it"
         raise wrong("realm", "forbidden", message, value=realm)
     return body | {"realm": realm}, private
+
+
+def _names_a_machine(realm: str) -> bool:
+    """An IPv4 address, or this machine: whoever had it as a domain would get everybody's calls to the server."""
+    host = realm.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        IPv4Address(host)
+    except AddressValueError:
+        return host.rpartition(".")[2].isdecimal()  # 127.1 and the like; no top-level domain is a number
+    return True
+
+
+async def _is_default(call: Call) -> bool:
+    default = await call.store.accounts.default()
+    return default is not None and default.id == call.account.id
 
 
 async def _has_sip_devices(call: Call) -> bool:

@@ -96,12 +96,12 @@ def _binding(entry: object, known: Collection[str], needing_data: Collection[str
     action = text(entry, "action") if isinstance(entry, Mapping) else None
     digits = text(entry, "digits") if isinstance(entry, Mapping) else None
     if not isinstance(entry, Mapping) or action is None or digits is None:
-        raise BadBinding(f"{entry!r} needs action and digits")
+        raise BadBinding(f"{repr(entry)[:80]} needs action and digits")
     action = " ".join(action.lower().split())
     data = text(entry, "data") or ""
     digits = check_digits(digits)
     if action not in known:
-        raise BadBinding(f"unknown action {action!r}")
+        raise BadBinding(f"unknown action {action[:80]!r}")
     if action in needing_data and not data.strip():
         raise BadBinding(f"{action!r} on {digits!r} does nothing without data")
     return Binding(digits, action, data)

@@ -2,10 +2,11 @@
 
 Digits of a binding are keys (`*1`), or `~` and a regular expression for everything typed so far (`~[1-9]`); `=` before
 either runs it on the first match, without waiting for more digits. Expressions come from tenants: RE2 runs them, whose
-time grows with the text alone. Nobody can tell how an expression could go on, so in a group with expressions a match
+time grows with the text alone; expressions that are slow to prepare are refused. Nobody can tell how an expression could go on, so in a group with expressions a match
 that is not marked `=` runs when the digit timer is over.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,7 +22,9 @@ _KEYS = frozenset("0123456789*#ABCD")
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.case_sensitive = False
-_OPTIONS.max_mem = 1 << 20
+_OPTIONS.max_mem = 1 << 16
+_SLOW = re.compile(r"\\[pP]")
+"""Character classes by name, of thousands of ranges each: a hundred such expressions would hold up the server."""
 
 
 class BadBinding(ValueError):
@@ -43,20 +46,24 @@ def check_digits(digits: str) -> str:
     rest = digits.removeprefix("=")
     if not rest.startswith("~"):
         if not rest or not _KEYS.issuperset(rest.upper()) or len(rest) > MAX_TYPED:
-            raise BadBinding(f"{digits!r} are no digits that can be matched")
+            raise BadBinding(f"{digits[:40]!r} are no digits that can be matched")
         return mark + rest.upper()
     if len(rest) > MAX_EXPRESSION:
         raise BadBinding(f"the expression {digits[:40]!r}… is longer than {MAX_EXPRESSION} characters")
-    try:
-        _compiled(rest[1:])
-    except re2.error as error:
-        raise BadBinding(f"the expression {digits!r} cannot be used: RE2 syntax without back references") from error
+    if _SLOW.search(rest):
+        raise BadBinding(f"the expression {digits!r} names classes of letters: name the keys")
+    if _compiled(rest[1:]) is None:
+        raise BadBinding(f"the expression {digits!r} cannot be used: RE2 syntax without back references, and short")
     return digits
 
 
 @lru_cache(1024)
 def _compiled(expression: str) -> Any:
-    return re2.compile(expression, _OPTIONS)
+    """None for one that cannot be used: that is remembered, too."""
+    try:
+        return re2.compile(expression, _OPTIONS)
+    except re2.error:
+        return None
 
 
 class DigitMatcher:
