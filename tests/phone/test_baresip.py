@@ -12,8 +12,8 @@ from mirliton.phone.listening import find_tones
 from mirliton.phone.report import CallReport
 from mirliton.phone.sdp import Offer, read_answer
 
-from .callee import PASSWORD, REALM, USER, somebody
 from .baresip import FOUND, RATE, Baresip, registered
+from .callee import PASSWORD, REALM, USER, somebody
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FOUND, reason="baresip is not installed")]
 
