@@ -167,8 +167,10 @@ class EventSettings(_Section):
     publish: list[str] = []
     max_sockets: int = Field(500, ge=0)
     max_sockets_per_address: int = Field(50, ge=0)
+    max_sockets_per_account: int = Field(200, ge=1)
     max_bindings: int = Field(100, ge=1)
     queue: int = Field(1000, ge=1)
+    login_seconds: float = Field(10.0, gt=0)
     idle_seconds: int = Field(3600, ge=1)
 
 

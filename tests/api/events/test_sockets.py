@@ -256,6 +256,7 @@ class TestIdle:
         websocket = WebSocket({"type": "websocket", "headers": []}, waiting.get, send)
         await websocket.accept()
         listener = hub.add("s", "10.0.0.1", "here")
+        listener.account_id = "a"
         started = loop.time()
         loop.call_later(3000, waiting.put_nowait, {"type": "websocket.receive", "text": '{"action":"ping"}'})
         await Session(hub, None, FakeRooms(), listener, websocket).serve()  # type: ignore[arg-type]
@@ -264,3 +265,21 @@ class TestIdle:
         assert when - started == pytest.approx(6600)
         assert (last["type"], last["code"]) == ("websocket.close", 1001)
         assert len(sent) == 3
+
+
+class TestAccount:
+    """The bound on the sockets of one account."""
+
+    @pytest.fixture
+    def event_settings(self) -> EventSettings:
+        return EventSettings(max_sockets_per_account=1)
+
+    async def test_one_socket_more_than_an_account_may_have_is_no_listener(self, served: Served) -> None:
+        async with served.client() as first, served.client() as second:
+            await first.subscribe(ALL)
+            answer = await second.order("subscribe", {"binding": ALL})
+            assert answer["status"] == "error"
+            assert "too many sockets" in answer["data"]["errors"][0]
+            await first.connection.close()
+            await until(lambda: served.counted("open_sockets") == 1)
+            await second.subscribe(ALL)

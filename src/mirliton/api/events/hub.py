@@ -114,6 +114,10 @@ class EventHub:
         """The sockets that an account has open."""
         return [socket for socket in self._sockets.values() if socket.account_id == account_id]
 
+    def has_place(self, account_id: str) -> bool:
+        """Whether one more socket may be the account's."""
+        return len(self.of_account(account_id)) < self.settings.max_sockets_per_account
+
     def document_changed(self, event: str, document: Document) -> None:
         """Ends the sockets of an account that is gone or disabled."""
         if document.type == "account" and (event == "deleted" or not document.body.get("enabled", True)):

@@ -103,12 +103,20 @@ class Session:
     # Inwards
 
     async def _receive(self) -> None:
+        loop = asyncio.get_running_loop()
+        login_until = loop.time() + self._hub.settings.login_seconds
         while True:
+            stranger = self._socket.account_id is None
             try:
-                async with asyncio.timeout(self._hub.settings.idle_seconds):
+                async with asyncio.timeout_at(
+                    login_until if stranger else loop.time() + self._hub.settings.idle_seconds
+                ):
                     frame = await self._websocket.receive()
             except TimeoutError:
-                await self._end(GOING_AWAY, "nothing came for too long: send a ping now and then", "idle")
+                if stranger:  # whoever needs no token could keep everybody else out with sockets that say nothing
+                    await self._end(POLICY_VIOLATION, "no good auth_token came in time", "stranger")
+                else:
+                    await self._end(GOING_AWAY, "nothing came for too long: send a ping now and then", "idle")
                 return
             if frame["type"] == "websocket.disconnect":
                 return
@@ -152,6 +160,8 @@ class Session:
         account = await self._store.accounts.by_id(account_id)
         if account is None or not account.body.get("enabled", True):
             raise Refused("account", "the account is disabled")
+        if self._socket.account_id is None and not self._hub.has_place(account_id):
+            raise Refused("sockets", "the account has too many sockets open: close some")
         self._socket.account_id = account_id
         return account_id
 
