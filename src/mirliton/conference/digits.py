@@ -2,8 +2,8 @@
 
 Digits of a binding are keys (`*1`), or `~` and a regular expression for everything typed so far (`~[1-9]`); `=` before
 either runs it on the first match, without waiting for more digits. Expressions come from tenants: RE2 runs them, whose
-time grows with the text alone; expressions that are slow to prepare are refused. Nobody can tell how an expression could
-go on, so in a group with expressions a match that is not marked `=` runs when the digit timer is over.
+time grows with the text alone; expressions that are slow to prepare are refused. Nobody can tell how an expression
+could go on, so in a group with expressions a match that is not marked `=` runs when the digit timer is over.
 """
 
 import re

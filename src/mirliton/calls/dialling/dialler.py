@@ -72,7 +72,7 @@ class Dialler:
             sounds,
             self.statistics,
             media_address=media_address,
-            ways=Ways(settings.uri_networks, lambda: sip.listening[1], lookup),
+            ways=Ways(settings.uri_networks, lambda: sip.listening[1], lookup, trunk=settings.trunk),
             settle_seconds=settle_seconds,
             sound_statistics=sound_statistics or SoundStatistics(),
         )

@@ -31,10 +31,19 @@ class Ways:
     """Finds them."""
 
     def __init__(
-        self, networks: Sequence[IPv4Network], our_port: Callable[[], int], lookup: Lookup | None = None
+        self,
+        networks: Sequence[IPv4Network],
+        our_port: Callable[[], int],
+        lookup: Lookup | None = None,
+        *,
+        trunk: str | None = None,
     ) -> None:
-        """`networks`: where addresses that tenants name may be. `our_port`: where this server is called."""
+        """`networks`: where addresses that tenants name may be. `our_port`: where this server is called.
+
+        `trunk`: a `sip:` address that tenants reach by numbers only, whatever the networks.
+        """
         self._networks = networks
+        self._trunk = callable_uri(trunk) if trunk is not None else None
         self._our_port = our_port
         self._tenants = lookup or SystemLookup(MAX_LOOKUPS)
         # Names that a tenant knows never to resolve must not keep the operator's trunk from being found.
@@ -48,14 +57,31 @@ class Ways:
         if contact.trust is Trust.TRUNK:
             return Way(contact.uri, None, str((await _addresses(target, self._operators))[0]))
         found = await _addresses(target, self._tenants)
-        address = next((one for one in found if any(one in network for network in self._networks)), None)
+        address = next((one for one in found if self._may_be_called(one)), None)
         if address is None:
             raise Unreached(f"{target.host} may not be called: the operator allows other networks")
         if not contact.bridge and (target.port or 5060) == self._our_port() and _is_ours(address):
             # Our own calls come from an address that may be trusted, so they could enter any account without a
             # password. A bridge is asked for its password wherever it comes from.
             raise Unreached(f"{target.host} is this server: call a device, or link the room with `bridge`")
+        if await self._is_trunk(address, target.port or 5060):
+            raise Unreached(f"{target.host} is the trunk: dial the number itself")
         return _exactly_to(contact.uri, target, str(address))
+
+    def _may_be_called(self, address: IPv4Address) -> bool:
+        """Only machines: to the kernel 0.0.0.0 is this one."""
+        if address.is_unspecified or address.is_multicast or address.is_reserved:
+            return False
+        return any(address in network for network in self._networks)
+
+    async def _is_trunk(self, address: IPv4Address, port: int) -> bool:
+        """Whoever called it by its address would dial every number there is, and no budget would know.
+
+        It may listen on several ports; on loopback others have the same address.
+        """
+        if self._trunk is None or address not in await _addresses(self._trunk, self._operators):
+            return False
+        return not address.is_loopback or port == (self._trunk.port or 5060)
 
 
 def _is_ours(address: IPv4Address) -> bool:
