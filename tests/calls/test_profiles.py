@@ -353,7 +353,7 @@ async def _noisy_room(board: Switchboard, value: int, rate: int = 8000) -> str:
 
 
 async def _noise_of(call: Conversation, divisor: int) -> bool:
-    """Even noise of a peak has its effective value at a third of the root of three of it."""
+    """The effective value of even noise is its peak / √3; `level` tells that of a sine, times √2."""
     wanted = 20 * np.log10(np.sqrt(2 / 3) / divisor)
     return await _about(level(call.heard(max(0.0, call.seconds - 1.1), call.seconds - BEHIND)), wanted, 1.5)
 
