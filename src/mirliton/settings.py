@@ -101,6 +101,7 @@ class MediaSettings(_Section):
     max_taps: int = Field(256, ge=1)
     max_relations: int = Field(4096, ge=1)
     clip_memory_bytes: int = 512 * 1024 * 1024
+    clip_memory_bytes_per_account: int = 384 * 1024 * 1024
     max_clip_seconds: int = 600
     max_rate: int = 16000
     core: int | None = None

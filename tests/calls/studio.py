@@ -21,7 +21,7 @@ class _Shelf:
     def __init__(self) -> None:
         self.samples: dict[str, dict[int, Samples]] = {}
 
-    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]]) -> Clip:
+    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]], owner: str = "") -> Clip:
         self.samples[key] = {rate: np.asarray(wave, np.int16) for rate, wave in samples_by_rate.items()}
         return Clip(key, len(samples_by_rate[8000]) / 8000, {})
 

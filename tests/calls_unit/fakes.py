@@ -257,7 +257,7 @@ class FakeEngine:
     def open_mixes(self) -> list[FakeMix]:
         return [mix for mix in self.mixes if not mix.closed]
 
-    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]]) -> Clip:
+    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]], owner: str = "") -> Clip:
         raise NotImplementedError
 
     async def settled(self) -> None:

@@ -37,7 +37,7 @@ ADDRESSES = [
 class Clips:
     """Of the engine only what the library asks for."""
 
-    def clip(self, key: str, samples: object) -> str:
+    def clip(self, key: str, samples: object, owner: str = "") -> str:
         """The key."""
         return key
 

@@ -30,7 +30,7 @@ class ClipMemory:
     def __init__(self) -> None:
         self.samples: dict[str, dict[int, np.typing.NDArray[np.int16]]] = {}
 
-    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]]) -> Clip:
+    def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]], owner: str = "") -> Clip:
         arrays = {rate: np.asarray(samples) for rate, samples in samples_by_rate.items()}
         self.samples.setdefault(key, arrays)
         return Clip(key, len(arrays[8000]) / 8000, {rate: (0, len(wave)) for rate, wave in arrays.items()})

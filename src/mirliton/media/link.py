@@ -49,7 +49,7 @@ class MediaLink:
         self._media, self._clock = media, clock
         self._on_restart, self._on_compiling = on_restart, on_compiling
         self._ports = Ports(*split_port_range(rtp.listen))
-        self._clips = ClipMemory(media.clip_memory_bytes)
+        self._clips = ClipMemory(media.clip_memory_bytes, media.clip_memory_bytes_per_account)
         self._shared = os.memfd_create("mirliton-legs")
         os.ftruncate(self._shared, shared_table_bytes(media.max_legs))
         self._taps = TapMemory(media.max_taps)
@@ -188,9 +188,9 @@ class MediaLink:
         self._mixes[index] = mix
         return mix
 
-    def clip(self, key: str, samples_by_rate: Mapping[int, Any]) -> Clip:
+    def clip(self, key: str, samples_by_rate: Mapping[int, Any], owner: str = "") -> Clip:
         """See `types.MediaEngine.clip`."""
-        return self._clips.put(key, samples_by_rate)
+        return self._clips.put(key, samples_by_rate, owner)
 
     async def settled(self) -> None:
         """See `types.MediaEngine.settled`."""

@@ -193,11 +193,11 @@ class MediaEngine(Protocol):
     def open_mix(self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0) -> Mix:
         """A new, empty mix. Raises `MediaFull`."""
 
-    def clip(self, key: str, samples_by_rate: "dict[int, Sequence[int]]") -> Clip:
+    def clip(self, key: str, samples_by_rate: "dict[int, Sequence[int]]", owner: str = "") -> Clip:
         """Copy decoded mono 16-bit sound (numpy int16 arrays by rate) into shared memory under `key`.
 
-        An equal key replaces nothing: the clip that is there is returned. Raises `MediaFull` when the memory is used
-        up by clips in use; clips that are not playing are dropped first, oldest use first.
+        An equal key replaces nothing: the clip that is there is returned. Raises `MediaFull` when the memory, or the
+        owner's share of it, is used up by clips in use; clips that are not playing are dropped first, oldest use first.
         """
 
     async def settled(self) -> None:

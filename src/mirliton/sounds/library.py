@@ -132,7 +132,8 @@ class SoundLibrary:
             self.statistics.failed += 1
             raise
         self.statistics.resolved += 1
-        return Sound(self._engine.clip(recipe.key, rendering), parsed.loops, parsed.gain)  # type: ignore[arg-type]
+        clip = self._engine.clip(recipe.key, rendering, account_id)  # type: ignore[arg-type]
+        return Sound(clip, parsed.loops, parsed.gain)
 
     async def _recipe(self, source: Source, account_id: str, language: str) -> _Recipe:
         match source:
