@@ -22,7 +22,9 @@ def section(title: str) -> str:
 
 @pytest.mark.parametrize("title", TABLES)
 def test_every_row_of_the_seeds_has_its_row(title: str) -> None:
-    assert [match[1] for match in ROW.finditer(section(title))] == [row.key for row in TABLES[title]]
+    read_only = ["focus"] if TABLES[title] is CONFERENCE else []  # checked nowhere, as clients cannot write it
+    rows = [match[1] for match in ROW.finditer(section(title))]
+    assert sorted(rows) == sorted([row.key for row in TABLES[title]] + read_only)
 
 
 def test_no_key_is_said_to_do_nothing_but_the_one_that_a_later_version_brings() -> None:
