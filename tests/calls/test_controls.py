@@ -13,6 +13,7 @@ from mirliton.phone.conversation import Conversation
 from mirliton.phone.listening import level, tone_level
 
 from .chimes import chime, chimes, fence, rung
+from .in_the_room import together
 from .measuring import (
     BEHIND,
     PATIENCE,
@@ -29,9 +30,6 @@ from .measuring import (
 )
 from .rest import Body
 from .switchboard import NO_WELCOME, QUIET, Switchboard, new_number
-from .together import Together
-
-together = Together()
 
 ANNA, BRUNO = TONES[0], TONES[3]
 SOUNDS = {"muted-sound": 311, "unmuted-sound": 449, "deaf-sound": 541, "undeaf-sound": 709}
@@ -128,7 +126,7 @@ async def test_every_change_of_mute_and_deaf_is_said_to_the_member_alone_and_no_
 
 @together
 async def test_deaf_mute_goes_by_the_microphone(board: Switchboard) -> None:
-    anna, bruno, _ = await pair(board, controls=keys(k0="deaf mute", k5="mute on"))
+    anna, bruno, _ = await pair(board, controls=keys(k0="deaf mute", k5="Mute ON"))
     anna.say(f"tone:{ANNA}")
     bruno.say(f"tone:{BRUNO}")
     await hear_each_other({ANNA: anna, BRUNO: bruno})
@@ -474,11 +472,15 @@ async def test_the_group_of_members_and_of_moderators_is_named_by_document_or_pr
             mutes_with(board, member, **config), mutes_with(board, moderator, moderator=True, **config)
         )
 
-    await room("4", "4")
-    await room("5", "5", caller_controls="ours")  # moderators without a group of their own have the members'
-    await room("5", "6", caller_controls="ours", moderator_controls="theirs")
-    await room("7", "8", profile=of_profile)
-    await room("5", "6", caller_controls="ours", moderator_controls="theirs", profile=of_profile)
+    await asyncio.gather(
+        room("4", "4"),
+        room("5", "5", caller_controls="ours"),  # moderators without a group of their own have the members'
+        room("5", "6", caller_controls="ours", moderator_controls="theirs"),
+    )
+    await asyncio.gather(
+        room("7", "8", profile=of_profile),
+        room("5", "6", caller_controls="ours", moderator_controls="theirs", profile=of_profile),
+    )
 
 
 @together

@@ -9,6 +9,7 @@ from mirliton.phone.conversation import Conversation
 from mirliton.phone.listening import level
 
 from .chimes import chime, chimes, fence, rung
+from .in_the_room import together
 from .measuring import (
     TONES,
     audible,
@@ -25,9 +26,6 @@ from .measuring import (
 )
 from .rest import Body
 from .switchboard import QUIET, Switchboard, new_number
-from .together import Together
-
-together = Together()
 
 ANNA, BRUNO, CARL, DORA = TONES[0], TONES[3], TONES[6], TONES[9]
 WAIT, ENDED = "conf-wait_for_moderator", "conf-ended"

@@ -13,18 +13,17 @@ from mirliton.phone.listening import find_sound, level
 from mirliton.sounds.tones import render_tones
 
 from .chimes import chime, chimes, fence, rung
+from .in_the_room import together
 from .measuring import ALIKE, BEHIND, Samples, jingle, likeness, prompted, until, wav
 from .rest import Body
 from .switchboard import NO_WELCOME, QUIET, Switchboard, new_number
-from .together import Together
-
-together = Together()
 
 ASK, YOURS, REVIEW = "conf-announce_your_name", "conf-your_announcement", "conf-review"
 JOINED, LEFT = "conf-has_joined", "conf-has_left"
 BEEP = np.asarray(render_tones("%(500,0,440)", 8000).samples)
 ENTRY = np.asarray(render_tones(ENTRY_TONE.removeprefix("tone_stream://"), 8000).samples)
 EXIT = np.asarray(render_tones(EXIT_TONE.removeprefix("tone_stream://"), 8000).samples)
+SHORT = {prompt: jingle(seed, seconds=0.5) for prompt, seed in ((ASK, 181), (YOURS, 182), (REVIEW, 183))}
 WITH_TONES = {key: value for key, value in QUIET.items() if key not in ("enter-sound", "exit-sound")}
 OTHER = 0.4
 SILENCE_SECONDS = 5.0
@@ -34,8 +33,15 @@ STRANGER = "127.0.0.2:0"
 
 
 async def hall(board: Switchboard, **config: Any) -> tuple[str, str, str]:
-    """A room with tones: its name, a number for callers without a name, and one for those who have to say theirs."""
+    """A room with tones: its name, a number for callers without a name, and one for those who have to say theirs.
+
+    These are asked in a language that nobody speaks, in which the account has short recordings of the prompts.
+    """
+    language = f"eo-{new_number()}"
+    for prompt, sound in SHORT.items():
+        await board.rest.recording(prompt, wav(sound), prompt_id=prompt, language=language)
     plain, name = await board.quiet_room(profile=WITH_TONES)
+    config = {"language": language} | config
     named, _ = await board.quiet_room(name=name, profile=WITH_TONES, play_name=True, **config)
     return name, plain, named
 
@@ -47,7 +53,9 @@ async def listening(board: Switchboard, plain: str, name: str, count: int = 1) -
     return call
 
 
-async def says(call: Conversation, name: Samples, key: str = "#", ask: str | Samples = ASK, since: float = 0.0) -> None:
+async def says(
+    call: Conversation, name: Samples, key: str = "#", ask: str | Samples = SHORT[ASK], since: float = 0.0
+) -> None:
     """Wait for the question and the beep, say the name, and press a key."""
     await in_turn(call, ask, BEEP, since=since)
     await until(lambda: _quiet(call), "the end of the beep")
@@ -77,11 +85,11 @@ async def recordings_of(board: Switchboard, call: Conversation) -> list[Body]:
 
 @together
 async def test_the_room_hears_the_name_that_a_caller_says_and_nothing_is_kept_of_it(board: Switchboard) -> None:
-    room, plain, named = await hall(board)
+    room, plain, named = await hall(board, language="en-us")
     listener = await listening(board, plain, room)
     since = listener.seconds
     guest = await board.dial(named)
-    await says(guest, jingle(91))
+    await says(guest, jingle(91), ask=ASK)
     entered = await asyncio.gather(
         *(in_turn(call, ENTRY, jingle(91), JOINED, since=start) for call, start in ((listener, since), (guest, 0.0)))
     )
@@ -133,7 +141,7 @@ async def test_the_name_of_a_user_is_asked_for_once_and_kept(board: Switchboard)
 
     second = await board.dial(named, **phones[1])
     await in_turn(listener, ENTRY, jingle(93), JOINED, since=end)
-    assert await likeness(second, ASK) < OTHER
+    assert await likeness(second, SHORT[ASK]) < OTHER
     await second.hang_up()
     await board.present(room, 1)
     media = (await board.rest.call("GET", f"/users/{user}"))["name_pronounced"]["media_id"]
@@ -157,7 +165,7 @@ async def test_who_falls_silent_has_said_the_name_and_who_says_nothing_has_none(
         room, plain, named = await hall(board)
         listener = await listening(board, plain, room)
         guest = await board.dial(named)
-        await in_turn(guest, ASK, BEEP)
+        await in_turn(guest, SHORT[ASK], BEEP)
         end = await prompted(listener, ENTRY)
         await guest.hang_up()
         await prompted(listener, EXIT, since=end)
@@ -194,7 +202,7 @@ async def test_moderators_come_and_go_with_tones_of_their_own_with_and_without_a
     end = await rung(listener, 709, end)
     assert max(await likeness(listener, ENTRY), await likeness(listener, EXIT)) < OTHER
     chair = await board.dial(named_chair)
-    await says(chair, jingle(96))
+    await says(chair, jingle(96), ask=ASK)
     end = await in_turn(listener, jingle(96), JOINED, since=await rung(listener, 541, end) - 0.1)
     await chair.hang_up()
     end = await in_turn(listener, jingle(96), LEFT, since=await rung(listener, 709, end) - 0.1)
@@ -206,31 +214,33 @@ async def test_moderators_come_and_go_with_tones_of_their_own_with_and_without_a
 
 @together
 async def test_a_name_can_be_heard_and_said_again_and_an_account_can_do_without_names(board: Switchboard) -> None:
-    """With the account's own short recordings in place of the prompts."""
     other = await board.of_other_account()
-    ask, yours, review = (jingle(seed, seconds=0.5) for seed in (181, 182, 183))
-    for prompt, sound in ((ASK, ask), (YOURS, yours), (REVIEW, review)):
-        await other.rest.recording(prompt, wav(sound), prompt_id=prompt, language="en-us")
     await other.configure(review_name=True)
+
+    async def again(first: int, answer: str, second: int) -> None:
+        room, plain, named = await hall(other)
+        listener = await listening(other, plain, room)
+        guest = await other.dial(named)
+        end = 0.0
+        for seed, key in ((first, answer), (second, "1")):
+            await says(guest, jingle(seed), since=end)
+            end = await in_turn(guest, SHORT[YOURS], jingle(seed), SHORT[REVIEW], since=end)
+            if key:
+                guest.press(key, guest.seconds)
+        await in_turn(listener, ENTRY, jingle(second), JOINED)
+        assert await likeness(listener, jingle(first)) < OTHER
+        assert len(await recordings_of(other, guest)) == 1
+
+    await asyncio.gather(again(97, "2", 98), again(87, "", 88))  # "" for five seconds
+
+    await other.configure(support_name_announcement=False)
     room, plain, named = await hall(other)
     listener = await listening(other, plain, room)
     guest = await other.dial(named)
-    end = 0.0
-    for seed, answer in ((97, "2"), (98, ""), (99, "1")):  # again; no answer; accepted
-        await says(guest, jingle(seed), ask=ask, since=end)
-        end = await in_turn(guest, yours, jingle(seed), review, since=end)
-        if answer:
-            guest.press(answer, guest.seconds)
-    end = await in_turn(listener, ENTRY, jingle(99), JOINED)
-    assert max([await likeness(listener, jingle(seed)) for seed in (97, 98)]) < OTHER
-    assert len(await recordings_of(other, guest)) == 1
-
-    await other.configure(support_name_announcement=False)
-    late = await other.dial(named)
-    end = await prompted(listener, ENTRY, since=end)
-    await fence(other.rest, room, listener, late)
+    end = await prompted(listener, ENTRY)
+    await fence(other.rest, room, listener, guest)
     assert await likeness(listener, JOINED, end) < OTHER
-    assert await likeness(late, ask) < OTHER
+    assert await likeness(guest, SHORT[ASK]) < OTHER
 
 
 @together
@@ -238,11 +248,11 @@ async def test_who_hangs_up_while_saying_a_name_leaves_nothing_behind(board: Swi
     room, plain, named = await hall(board)
     await listening(board, plain, room)
     guest = await board.dial(named)
-    await in_turn(guest, ASK, BEEP)
+    await in_turn(guest, SHORT[ASK], BEEP)
     guest.say(jingle(90))
     await guest.said()
     await guest.hang_up()
     follower = await board.dial(named)
-    await in_turn(follower, ASK)
+    await in_turn(follower, SHORT[ASK])
     assert await recordings_of(board, guest) == []
     assert len(await board.rest.participants(room)) == 1
