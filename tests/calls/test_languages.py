@@ -11,7 +11,7 @@ from typing import Any
 from mirliton.phone.conversation import Conversation
 
 from .chimes import chime, rung
-from .measuring import Samples, jingle, likeness, prompted, wav
+from .measuring import PATIENCE, Samples, jingle, likeness, prompted, wav
 from .studio import Studio
 from .switchboard import NO_WELCOME, QUIET, Switchboard
 from .together import Together
@@ -19,6 +19,7 @@ from .together import Together
 together = Together()
 
 OTHER = 0.4
+RENDERING = 20.0  # s; what is to be spoken waits behind other texts, and calls come first
 GREETED: dict[str, Any] = {"profile": QUIET | {"alone-sound": "conf-alone"}}
 SECOND_ACCOUNT = asyncio.Lock()
 
@@ -26,7 +27,8 @@ SECOND_ACCOUNT = asyncio.Lock()
 async def told(call: Conversation, studio: Studio, language: str, *prompts: str, since: float = 0.0) -> float:
     """Wait until the caller has heard these prompts in the language; returns the time of the end."""
     for prompt in prompts:
-        since = await prompted(call, await studio.sound(prompt, language), since=max(0.0, since - 0.2))
+        sound = await studio.sound(prompt, language)
+        since = await prompted(call, sound, since=max(0.0, since - 0.2), within=PATIENCE + RENDERING)
     return since
 
 

@@ -397,7 +397,9 @@ async def _greeted_after(board: Switchboard, interval: int) -> float:
     number, name = await board.quiet_room(profile=profile)
     calls = {ANNA: await board.dial(number), BRUNO: await board.dial(number)}
     await asyncio.gather(*(rung(call, TWO) for call in calls.values()))
-    (_, _, end), (_, start, _) = rings(calls[BRUNO])
+    heard = rings(calls[BRUNO])
+    end = max(end for pitch, _, end in heard if pitch == ONE)
+    start = min(start for pitch, start, _ in heard if pitch == TWO)
     await board.rest.act(name, "play", media_id="conf-single")
     await asyncio.gather(*(prompted(call, "conf-single") for call in calls.values()))
     for frequency, call in calls.items():
@@ -413,8 +415,10 @@ async def test_a_wide_room_carries_more_than_a_telephone_and_a_narrow_one_does_n
         speaker, listener = await board.dial(number, codecs=("G722",)), await board.dial(number, codecs=("G722",))
         speaker.say(tone(ANNA, 6000, 16_000) + tone(5600, 6000, 16_000), forever=True)
         await sounds(listener, ANNA, 6000)
-        assert (strength(listener, 5600) > -20) == carried
-        assert (strength(listener, 5600) < -50) == (not carried)
+        if carried:
+            await sounds(listener, 5600, 6000)
+        else:
+            assert strength(listener, 5600) < -50
 
 
 @together
