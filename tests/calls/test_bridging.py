@@ -78,6 +78,23 @@ def test_callers_of_two_servers_hear_each_other_once(server: Server, far_server:
     asyncio.run(scenario())
 
 
+def test_links_in_a_circle_bring_nobody_back(server: Server, far_server: Server) -> None:
+    async def scenario() -> None:
+        async with boards(server, far_server) as (near, far):
+            there = await far.conference(bridge_username=f"{USER}-5", bridge_password=PASSWORD)
+            here = await near.conference(bridge_username=f"{USER}-6", bridge_password=PASSWORD)
+            calls = {
+                ANNA: await near.dial(await near.number(id=here, welcome_prompt=NO_WELCOME), ANNA),
+                CARL: await far.dial(await far.number(id=there, welcome_prompt=NO_WELCOME), CARL),
+            }
+            assert (await link(near, here, far, there, username=f"{USER}-5"))["status"] == "success"
+            assert (await link(far, there, near, here, username=f"{USER}-6"))["status"] == "success"
+            await near.present(here, 3)
+            await hear_each_other(calls)  # and never themselves
+
+    asyncio.run(scenario())
+
+
 def test_each_server_keeps_its_sounds_to_itself(server: Server, far_server: Server) -> None:
     tone = "tone_stream://%(3000,0,2477)"
 

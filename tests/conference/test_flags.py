@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mirliton.conference.effects import AddMember, PlayToMember, PlayToRoom, SendDigit, StartLoop, StopLoop
+from mirliton.conference.effects import AddMember, Hear, PlayToMember, PlayToRoom, SendDigit, StartLoop, StopLoop
 from mirliton.conference.ports import CallerInfo
 from mirliton.conference.room import Refusal
 
@@ -130,6 +130,18 @@ def test_a_caller_who_finds_only_a_bridge_is_not_told_to_be_alone_or_counted() -
     assert private_sounds(effects) == []
     drive.join()
     assert private_sounds(drive.take()) == ["conf-single"]
+
+
+def test_bridges_do_not_hear_each_other_until_somebody_says_so() -> None:
+    drive = Driver()
+    drive.join()
+    first = drive.join(BRIDGE)
+    drive.take()
+    second = drive.join(BRIDGE)
+    apart = [Hear(first, second, False), Hear(second, first, False)]
+    assert sorted(only(drive.take(), Hear), key=lambda hear: hear.listener_id) == apart
+    drive.room.relate(first, second, "clear")
+    assert {hear.on for hear in only(drive.take(), Hear)} == {True}
 
 
 def test_nothing_is_said_to_a_bridge_by_itself_but_a_sound_can_be_sent() -> None:

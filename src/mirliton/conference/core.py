@@ -51,6 +51,7 @@ class RoomCore:
             grace_seconds=settings.moderator_grace_seconds,
         )
         self._music = HoldMusic(settings.moh_sound)
+        self._trunks_until: float | None = None  # set while nobody but other servers' rooms is here
         self._typing: set[int] = set()  # members whose digit matcher waits
         self._outbox: list[Effect] = []
         self._sequence = 0

@@ -25,6 +25,9 @@ from mirliton.conference.orders import MemberOrders
 from mirliton.conference.ports import CallerInfo, Sound
 from mirliton.conference.settings import CallerSettings
 
+TRUNKS_ALONE_SECONDS = 3600.0
+"""A room in which there are only other servers' rooms ends after this: time enough to link rooms before callers come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -43,6 +46,7 @@ class Room(MemberOrders):
         moments = [member.matcher.deadline for key in self._typing if (member := self._roster.get(key))]
         moments.append(self._music.due(self._wants_music()))
         moments.append(self._moderation.deadline)
+        moments.append(self._trunks_until)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -56,6 +60,16 @@ class Room(MemberOrders):
         if self._moderation.overdue(now):
             self._without_moderator(now)
         self._settle_music(now)
+        self._settle_trunks(now)
+
+    def _settle_trunks(self, now: float) -> None:
+        """Two rooms without callers would keep each other, and their calls, for ever."""
+        if self.ended or not self._roster or self._roster.trunks < len(self._roster):
+            self._trunks_until = None
+        elif self._trunks_until is None:
+            self._trunks_until = now + TRUNKS_ALONE_SECONDS
+        elif now >= self._trunks_until:
+            self.end(now)
 
     # Coming
 
@@ -82,12 +96,24 @@ class Room(MemberOrders):
         if caller.moderator and self._moderation.moderator_came():
             self._stop_waiting(now)
         self.emit(AddMember(member.member_id, member.muted, member.deaf, member.isolated, caller.bridge))
+        if caller.bridge:
+            self._keep_bridges_apart(member)
         self._greet(member)
         self.publish("add-member", member, now)
         if self.floor is None and not caller.ghost:
             self.give_floor(member.member_id, now)
         self.tick(now)
         return member
+
+    def _keep_bridges_apart(self, bridge: Member) -> None:
+        """What one server's room sends is not passed on to another's: links in a circle would carry everybody back.
+
+        Rooms of three servers are linked each with each; `relate` with `clear` passes on where there is no circle.
+        """
+        for other in self:
+            if other.settings.bridge and other is not bridge:
+                self.relate(bridge.member_id, other.member_id, "mute")
+                self.relate(bridge.member_id, other.member_id, "deaf")
 
     def _new_member(self, info: CallerInfo, caller: CallerSettings, now: float) -> Member:
         group = self.settings.moderator_controls if caller.moderator else self.settings.member_controls

@@ -12,6 +12,7 @@ class Roster:
 
     ghosts: int = 0
     bridges: int = 0  # other servers' rooms
+    trunks: int = 0  # the same, ghosts included
     moderators: int = 0  # without ghosts
     leaders: int = 0  # moderators, ghosts included: who can hear and speak for the room
     without_music: int = 0  # members while whom no lone member gets hold music
@@ -56,6 +57,7 @@ class Roster:
     def _count(self, member: Member, step: int) -> None:
         settings = member.settings
         self.ghosts += step * settings.ghost
+        self.trunks += step * settings.bridge
         self.bridges += step * (settings.bridge and not settings.ghost)
         self.moderators += step * (member.moderator and not settings.ghost)
         self.leaders += step * member.moderator
