@@ -4,6 +4,7 @@ Such a trunk is neither greeted nor asked for anything. Its server has tones, pr
 the voices of this room only, and each caller beyond it is heard once.
 """
 
+import hashlib
 from dataclasses import replace
 
 import structlog
@@ -22,10 +23,20 @@ MODERATOR_HEADER = "X-Mirliton-Moderator"
 """`true`: somebody beyond the trunk is a moderator, for whom members here need not wait."""
 
 
-def trunk_headers(caller: CallerSettings) -> dict[str, str]:
-    """What the INVITE of a trunk says: that it is one, so that it is asked for its password, and who is beyond it."""
+ROOM_HEADER = "X-Mirliton-Room"
+"""Which room a trunk comes from, as a digest: two ends of it in one room would feed each other for ever."""
+
+
+def trunk_headers(caller: CallerSettings, account_id: str, conference_id: str) -> dict[str, str]:
+    """What the INVITE of a trunk says: that it is one, so that it is asked for its password, where it comes from, and
+    who is beyond it."""
     moderator = {MODERATOR_HEADER: "true"} if caller.moderator else {}
-    return {BRIDGE_HEADER: "1"} | moderator
+    return {BRIDGE_HEADER: "1", ROOM_HEADER: room_digest(account_id, conference_id)} | moderator
+
+
+def room_digest(account_id: str, conference_id: str) -> str:
+    """Names a room and tells nothing about it."""
+    return hashlib.sha256(f"{account_id}/{conference_id}".encode()).hexdigest()
 
 
 class Bridging:
@@ -40,6 +51,8 @@ class Bridging:
         bridge = session.bridge
         if bridge is None:
             return None
+        if session.headers.get(ROOM_HEADER.lower()) == room_digest(bridge.account_id, bridge.conference_id):
+            return Way(bridge.account_id, _refuse_loop)
         leads = (session.headers.get(MODERATOR_HEADER.lower()) or "").strip().lower() == "true"
         role = Role.MODERATOR if leads else Role.MEMBER
         return Way(bridge.account_id, lambda call: self._join(call, bridge, role))
@@ -55,3 +68,7 @@ class Bridging:
         _log.info("room linked", call_id=call.info.call_id, conference_id=bridge.conference_id)
         await call.answer()
         await self._rooms.attend(call, Admission(room_settings(conference, configuration), caller, conference))
+
+
+async def _refuse_loop(call: Call) -> None:
+    call.refuse(482)  # loop detected (RFC 3261 section 21.4.20)

@@ -26,7 +26,7 @@ from mirliton.conference.ports import CallerInfo, Sound
 from mirliton.conference.settings import CallerSettings
 
 TRUNKS_ALONE_SECONDS = 3600.0
-"""A room in which there are only other servers' rooms ends after this: time enough to link rooms before callers come."""
+"""Other servers' rooms alone keep a room for this long: time enough to link rooms before callers come."""
 
 
 @dataclass(frozen=True, slots=True)

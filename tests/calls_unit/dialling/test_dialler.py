@@ -194,7 +194,7 @@ async def test_a_device_object_is_called_by_its_route_with_its_password(house: H
     responses = await house.dial(endpoint)
     assert responses[0]["status"] == "success"
     assert house.sip.invites[0].options["credentials"] == ("link", "hunter22")
-    assert house.sip.invites[0].options["headers"] == {BRIDGE_HEADER: "1"}
+    assert house.sip.invites[0].options["headers"][BRIDGE_HEADER] == "1"
     assert "hunter22" not in str(responses)
     assert house.participants()[0]["caller_id_name"] == "Berlin"
     (leg,) = house.engine.legs

@@ -202,8 +202,13 @@ def _placement(invitation: Invitation, callee: Callee, contact: Contact, host: s
         display=invitation.caller_name,
         from_uri=invitation.from_uri(host),
         ring_seconds=invitation.ring_seconds,
-        headers=trunk_headers(invitation.admission.caller) if callee.bridge else {},
+        headers=_trunk_headers(invitation) if callee.bridge else {},
     )
+
+
+def _trunk_headers(invitation: Invitation) -> dict[str, str]:
+    room = invitation.admission.room
+    return trunk_headers(invitation.admission.caller, room.account_id, room.conference_id)
 
 
 def _outcome(work: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
