@@ -160,6 +160,7 @@ class RecordingSettings(_Section):
 
     max_seconds: int = 14_400
     max_at_a_time: int = Field(64, ge=0)
+    max_at_a_time_per_account: int = Field(32, ge=0)
 
 
 class EventSettings(_Section):

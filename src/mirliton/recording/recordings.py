@@ -45,7 +45,10 @@ class RecordingStatistics:
 
 
 class Recordings:
-    """All recordings that run. `rate` in Hz is that of the files; `now` is the engine's clock, `utc` UNIX seconds."""
+    """All recordings that run. `rate` in Hz is that of the files; `now` is the engine's clock, `utc` UNIX seconds.
+
+    `max_per_account` None: one account may have all.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Recordings:
         *,
         max_seconds: float,
         max_at_a_time: int,
+        max_per_account: int | None = None,
         rate: int = 16000,
         poll_seconds: float = POLL_SECONDS,
         now: Callable[[], int] = time.monotonic_ns,
@@ -64,6 +68,7 @@ class Recordings:
         self._documents = MediaDocuments(store, changed, utc)
         self._max_seconds = max_seconds
         self._max_at_a_time = max_at_a_time
+        self._max_per_account = max_at_a_time if max_per_account is None else max_per_account
         self._rate = rate
         self._poll_seconds = poll_seconds
         self._now = now
@@ -89,6 +94,8 @@ class Recordings:
         try:
             if self._closing or len(self._running) >= self._max_at_a_time:
                 raise RecordingRefused(f"{len(self._running)} recordings run already: stop one")
+            if self._of_account(account_id) >= self._max_per_account:
+                raise RecordingRefused(f"the account has {self._max_per_account} recordings running: stop one")
             self._running[recording.media_id] = recording
             take = await self._prepare(recording, conference_name, begun)
         except BaseException as problem:
@@ -100,6 +107,9 @@ class Recordings:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return recording
+
+    def _of_account(self, account_id: str) -> int:
+        return sum(one.account_id == account_id for one in self._running.values())
 
     async def stop(self, recording: RoomRecording) -> str | None:
         """End it; the id of the media document, None when there is no sound to play. May be called again."""

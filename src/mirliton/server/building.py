@@ -49,6 +49,7 @@ class Building:
             changes,
             max_seconds=settings.recording.max_seconds,
             max_at_a_time=settings.recording.max_at_a_time,
+            max_per_account=settings.recording.max_at_a_time_per_account,
             rate=min(settings.media.max_rate, 16000),
         )
         self.names = StoredNames(store, changes)
