@@ -9,11 +9,12 @@ from typing import Protocol
 import structlog
 
 from mirliton.calls.digits import DigitEntry, DigitSources
+from mirliton.calls.leg_sounds import LegSounds
 from mirliton.calls.negotiation import Negotiation, NotAcceptable
-from mirliton.calls.ports import Playable, SoundLibrary
-from mirliton.calls.sound_queue import MAX_WAITING, SoundQueue, SoundStatistics, times
+from mirliton.calls.ports import SoundLibrary
+from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.ports import CallerInfo, HungUp, Recorded, Sound
-from mirliton.media.types import Leg, MediaAgreement, MediaFull, PlayDone
+from mirliton.media.types import Leg, MediaAgreement, MediaFull
 from mirliton.recording.listening import Listener
 from mirliton.sip.types import Session, SessionEnded
 
@@ -65,13 +66,10 @@ class Call:
         self._session = session
         self._negotiation = negotiation or Negotiation(local_address, leg.local_port, session.remote_address[0])
         self._loop = asyncio.get_running_loop()
-        self._sound_statistics = sound_statistics
         self._settle_seconds = settle_seconds
-        self._queue = SoundQueue(sounds, info.account_id, sound_statistics)
+        self._sounds = LegSounds(leg, sounds, info.account_id, sound_statistics, self._tell)
         self._digits = DigitSources()
         self._typed: deque[str] = deque(maxlen=MAX_TYPED)
-        self._playing: dict[int, Callable[[], None] | None] = {}  # and who wants to know of the end
-        self._waiting_for_media: list[tuple[Playable, Callable[[], None] | None]] = []
         self._barge_in = True
         self._answered = False
         self._connected = False
@@ -79,7 +77,6 @@ class Call:
         self._onward: str | None = None
         self._news: asyncio.Future[None] | None = None
         leg.on_digit = lambda digit: self._pressed("rtp", digit)
-        leg.on_play_done = self._play_done
         session.on_digit = lambda digit: self._pressed("info", digit)
         session.on_media_change = self._media_changed
         session.on_media_answer = self._media_answered
@@ -177,10 +174,7 @@ class Call:
 
     def play(self, sounds: Sequence[Sound], language: str, done: Callable[[], None] | None = None) -> None:
         """Queue sounds; they wait until media flow. `done` hears that the last one was played to its end."""
-        for sound in sounds[:-1]:
-            self._queue.put(sound, language, self._found)
-        for sound in sounds[-1:]:
-            self._queue.put(sound, language, lambda found: self._found(found, done))
+        self._sounds.play(sounds, language, done)
 
     async def play_to_end(self, sounds: Sequence[Sound], language: str) -> None:
         """Queue sounds and wait until media flow and all is silent; keys do not cut these short."""
@@ -193,8 +187,8 @@ class Call:
         self._barge_in = False
         try:
             self.play(sounds, language)
-            silent = self._quiet
-            while not (self._quiet and self._connected):
+            silent = self._sounds.quiet
+            while not (self._sounds.quiet and self._connected):
                 await self._next()
         finally:
             self._barge_in = True
@@ -219,7 +213,7 @@ class Call:
         if not entry.started:
             self.play(sounds, language)
         while not entry.complete:
-            if self._quiet:
+            if self._sounds.quiet:
                 entry.prompt_finished(self._loop.time())
             await self._next(entry.deadline)
             self._feed(entry)
@@ -287,41 +281,13 @@ class Call:
 
     # Sounds
 
-    @property
-    def _quiet(self) -> bool:
-        return not (self._playing or self._waiting_for_media or self._queue.busy)
-
     async def sounds_found(self) -> None:
         """Return when every sound asked for is in the leg's queue."""
-        await self._queue.idle()
+        await self._sounds.found()
 
     def stop_sounds(self) -> None:
         """Throw away what plays or waits on this leg."""
-        self._queue.clear()
-        self._waiting_for_media.clear()
-        if self._playing:
-            self.leg.stop_sounds()
-        self._playing.clear()
-        self._tell()
-
-    def _found(self, sound: Playable | None, done: Callable[[], None] | None = None) -> None:
-        if sound is not None and not self.ended:
-            if len(self._playing) + len(self._waiting_for_media) >= MAX_WAITING:
-                self._sound_statistics.dropped += 1
-            elif self._connected:
-                self._start(sound, done)
-            else:
-                self._waiting_for_media.append((sound, done))
-        self._tell()
-
-    def _start(self, sound: Playable, done: Callable[[], None] | None) -> None:
-        self._playing[self.leg.play(sound.clip, loops=times(sound), gain=sound.gain)] = done
-
-    def _play_done(self, done: PlayDone) -> None:
-        tell = self._playing.pop(done.play_id, None)
-        if tell is not None and done.finished:
-            tell()
-        self._tell()
+        self._sounds.stop()
 
     # Digits
 
@@ -389,10 +355,8 @@ class Call:
         elif self._sound_expected_since is None:
             self._sound_expected_since = self._loop.time()
         self._connected = True
+        self._sounds.flow()
         self._tell()
-        waiting, self._waiting_for_media = self._waiting_for_media, []
-        for sound, done in waiting:
-            self._start(sound, done)
 
     # The end, and waiting
 
@@ -400,18 +364,16 @@ class Call:
         if self.ended:
             return
         self._ended = reason
-        self._queue.close()
-        self._waiting_for_media.clear()
+        self._sounds.close()
         gone, self.on_gone, self.on_digit, self.on_hold = self.on_gone, None, None, None
         try:
             if gone is not None:
                 gone()
         finally:
-            self.leg.on_digit = self.leg.on_play_done = None
+            self.leg.on_digit = None
             self._log_quality(reason)
             self.leg.close()
             self.leg.on_talking = None
-            self._playing.clear()
             self._tell()
 
     def _log_quality(self, reason: str) -> None:
