@@ -215,7 +215,7 @@ class Room(MemberOrders):
 
     def _destroy(self, now: float) -> None:
         self.ended = True
-        self._moderation.deadline = None
+        self._moderation.deadline = self._trunks_until = None
         self._stop_music()
         if self.recording:
             self.recording = False
