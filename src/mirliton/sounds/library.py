@@ -29,8 +29,8 @@ from mirliton.sounds.addresses import (
 from mirliton.sounds.cache import SoundCache
 from mirliton.sounds.decoding import decode_file
 from mirliton.sounds.finding import AccountPrompt, Elsewhere, FoundFile, MediaFile, SoundFiles
-from mirliton.sounds.prompts import DEFAULT_LANGUAGE
-from mirliton.sounds.shared_work import SharedWork, TooMuchWork
+from mirliton.sounds.prompts import DEFAULT_LANGUAGE, FOLDER
+from mirliton.sounds.shared_work import SharedWork, TooMuchWork, Turns
 from mirliton.sounds.silence import render_silence
 from mirliton.sounds.speech import Speech
 from mirliton.sounds.statistics import LibraryStatistics
@@ -63,14 +63,20 @@ class SoundLimits:
     tones: ToneLimits = field(default_factory=ToneLimits)
     kept_bytes: int = 64 * 1024 * 1024
     decoding: int = 64
+    decoding_of_account: int = 16
+    decoding_of_account_at_a_time: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """How to make a sound: an unmistakable key, and work for a thread."""
+    """How to make a sound: an unmistakable key, and work for a thread.
+
+    `ours`: it ships with Mirliton; then nobody waits for other sounds of the account that asks first.
+    """
 
     key: str
     render: Callable[[], Rendering]
+    ours: bool = False
 
 
 class SoundLibrary:
@@ -110,6 +116,8 @@ class SoundLibrary:
         )
         self._kept: OrderedDict[str, Rendering] = OrderedDict()
         self._decoding: SharedWork[Rendering] = SharedWork(self._limits.decoding)
+        # Decoding long files takes threads that all accounts share: each account waits for its own files only.
+        self._turns = Turns(self._limits.decoding_of_account_at_a_time, self._limits.decoding_of_account)
 
     async def close(self) -> None:
         """Give up what is being fetched, spoken and decoded."""
@@ -127,7 +135,7 @@ class SoundLibrary:
             if isinstance(parsed.source, NoSound):
                 return None
             recipe = await self._recipe(parsed.source, account_id, language)
-            rendering = await self._rendering(recipe)
+            rendering = await self._rendering(recipe, account_id)
         except SoundNotFound:
             self.statistics.failed += 1
             raise
@@ -178,6 +186,7 @@ class SoundLibrary:
             lambda: decode_file(
                 path, self._rates, max_seconds=limits.seconds, max_bytes=limits.file_bytes, called=found.called
             ),
+            ours=path.is_relative_to(FOLDER),
         )
 
     async def _parts_recipe(self, source: Parts, account_id: str, language: str) -> _Recipe:
@@ -199,15 +208,21 @@ class SoundLibrary:
             raise SoundNotFound("file_string:// holds no sound")
         return {rate: np.concatenate([rendering[rate] for rendering in rendered]) for rate in self._rates}
 
-    async def _rendering(self, recipe: _Recipe) -> Rendering:
+    async def _rendering(self, recipe: _Recipe, account_id: str) -> Rendering:
         """Decode unless it is kept or already being decoded for somebody else."""
         if (kept := self._kept.get(recipe.key)) is not None:
             self._kept.move_to_end(recipe.key)
             return kept
         try:
-            return await self._decoding.result(recipe.key, lambda: self._decode(recipe))
+            return await self._decoding.result(recipe.key, lambda: self._decode_in_turn(recipe, account_id))
         except TooMuchWork:
             raise SoundsBusy("too many sounds are being decoded at once: try again in a moment") from None
+
+    async def _decode_in_turn(self, recipe: _Recipe, account_id: str) -> Rendering:
+        if recipe.ours:
+            return await self._decode(recipe)
+        async with self._turns.one(account_id):
+            return await self._decode(recipe)
 
     async def _decode(self, recipe: _Recipe) -> Rendering:
         rendering = await asyncio.to_thread(recipe.render)

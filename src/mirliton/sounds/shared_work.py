@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -32,6 +32,33 @@ class Shares:
             self._taken[account_id] -= 1
             if not self._taken[account_id]:
                 del self._taken[account_id]
+
+
+class Turns:
+    """At most `at_a_time` pieces of work of each account run; up to `most` wait or run, so that all are done soon."""
+
+    def __init__(self, at_a_time: int, most: int) -> None:
+        self._at_a_time = at_a_time
+        self._shares = Shares(most)
+        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def one(self, account_id: str) -> AsyncIterator[None]:
+        """One piece of work, once its turn has come. Raises `TooMuchWork` at once when too many wait."""
+        with self._shares.one(account_id), self._gate(account_id) as gate:
+            async with gate:
+                yield
+
+    @contextmanager
+    def _gate(self, account_id: str) -> Iterator[asyncio.Semaphore]:
+        gate, users = self._gates.get(account_id, (asyncio.Semaphore(self._at_a_time), 0))
+        self._gates[account_id] = gate, users + 1
+        try:
+            yield gate
+        finally:
+            _, users = self._gates.pop(account_id)
+            if users > 1:
+                self._gates[account_id] = gate, users - 1
 
 
 class SharedWork(Generic[Result]):
