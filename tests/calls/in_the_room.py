@@ -2,4 +2,4 @@
 
 from .together import Together
 
-together = Together(at_once=10)
+together = Together()
