@@ -93,9 +93,9 @@ class MediaLink:
             self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
-        for engine in (self._engine, self._spare):
-            if engine is not None:
-                await engine.stop()
+        if self._spare is not None:
+            self._spare.kill()  # it may be busy loading its kernels, and holds nothing
+        await asyncio.gather(*(engine.stop() for engine in (self._engine, self._spare) if engine is not None))
         self._ports.close()
         self._clips.close()
         self._taps.close()
