@@ -17,7 +17,6 @@ from mirliton.media.types import Clip, Leg, LegStatistics, MediaAgreement, Media
 _DIGITS = "0123456789*#ABCD"
 _INPUT_GAINS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
 """Factors of the volume levels, semantics 3.3."""
-_DEFAULT_NOISE = 1400
 
 
 class Desk(Protocol):
@@ -72,11 +71,6 @@ def parts_of(clip: Clip) -> m.Parts:
     return clip.parts[8000][0], clip.parts[16000][0], clip.parts[8000][1]
 
 
-def comfort_noise_divisor(value: int) -> int:
-    """Semantics 3.4: 0 none, 2..9999 as given, 1 and 10000 the default."""
-    return value if value == 0 or 2 <= value <= 9999 else _DEFAULT_NOISE
-
-
 class MixHandle:
     """Implements `types.Mix`."""
 
@@ -88,7 +82,7 @@ class MixHandle:
         self.on_play_done: Callable[[PlayDone], None] | None = None
         self.tapped: TapHandle | None = None
         self._loop: tuple[Clip, float] | None = None
-        self._open = m.OpenMix(index, rate, interval, energy_level, comfort_noise_divisor(comfort_noise))
+        self._open = m.OpenMix(index, rate, interval, energy_level, comfort_noise)
         self._closed = False
         desk.tell(self._open)
 

@@ -191,7 +191,7 @@ class MediaEngine(Protocol):
         """Reserve a leg and a local RTP port. Raises `MediaFull` when the table is full."""
 
     def open_mix(self, *, rate: int = 8000, interval: int = 20, energy_level: int = 0, comfort_noise: int = 0) -> Mix:
-        """A new, empty mix. Raises `MediaFull`."""
+        """A new, empty mix. `comfort_noise` divides full scale: larger is quieter; 0: none. Raises `MediaFull`."""
 
     def clip(self, key: str, samples_by_rate: "dict[int, Sequence[int]]", owner: str = "") -> Clip:
         """Copy decoded mono 16-bit sound (numpy int16 arrays by rate) into shared memory under `key`.
