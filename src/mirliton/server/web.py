@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
@@ -17,6 +19,7 @@ _MAX_FRAME_BYTES = 65_536
 _MAX_FRAGMENTS = 1000
 _PING_SECONDS = 20
 _UNREAD_SECONDS = 60
+_HEAD_SECONDS = 15
 
 
 class _Uvicorn(uvicorn.Server):
@@ -26,6 +29,45 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+class _Http(H11Protocol):
+    """A connection that brings no request in time makes room for others: a thousand silent ones would be all."""
+
+    _overdue: asyncio.TimerHandle | None = None
+    _is_websocket = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The time for the first request begins."""
+        super().connection_made(transport)
+        self._watch()
+
+    def handle_events(self) -> None:
+        """Take what came; a head that is not complete yet has only so much time."""
+        super().handle_events()
+        self._watch()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """From now on it is `_WebSocket`'s."""
+        self._is_websocket = True
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        super().connection_lost(exc)
+        self._in_time()
+
+    def _watch(self) -> None:
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or self._is_websocket or self.transport.is_closing():
+            self._in_time()
+        elif self._overdue is None:
+            self._overdue = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _in_time(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
@@ -97,7 +139,7 @@ class WebServer:
             ws_per_message_deflate=False,
             server_header=False,
             # h11 and not httptools: only it bounds the size of a header that never ends
-            http="h11",
+            http=_Http,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             limit_concurrency=_MAX_CONNECTIONS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
