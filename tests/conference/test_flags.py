@@ -144,6 +144,17 @@ def test_bridges_do_not_hear_each_other_until_somebody_says_so() -> None:
     assert {hear.on for hear in only(drive.take(), Hear)} == {True}
 
 
+def test_a_bridge_that_cannot_be_kept_apart_from_the_others_does_not_come_in() -> None:
+    drive = Driver()
+    drive.room.relations.limit = 7
+    for _ in range(3):
+        drive.join(BRIDGE)
+    refusal = drive.room.join(CallerInfo("one more", "acc"), BRIDGE, drive.now)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "full"
+    drive.join()
+
+
 def test_nothing_is_said_to_a_bridge_by_itself_but_a_sound_can_be_sent() -> None:
     drive = Driver()
     bridge = drive.join(BRIDGE)

@@ -17,6 +17,11 @@ class Relations:
     def __len__(self) -> int:
         return len(self._silent)
 
+    @property
+    def left(self) -> int:
+        """How many more pairs there can be."""
+        return self.limit - len(self._silent)
+
     def silence(self, listener: int, speaker: int) -> bool | None:
         """True: a new pair. False: it is so already. None: there are too many pairs."""
         pair = (listener, speaker)

@@ -91,6 +91,8 @@ class Room(MemberOrders):
         refusal = self.refusal(moderator=caller.moderator, inbound=info.inbound)
         if refusal is not None:
             return refusal
+        if caller.bridge and self.relations.left < 2 * self._roster.trunks:
+            return Refusal("full", self.settings.max_members_sound)  # it could not be kept apart from the others
         member = self._new_member(info, caller, now)
         self._roster.add(member)
         if caller.moderator and self._moderation.moderator_came():
