@@ -41,11 +41,16 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
         return load_settings(config, **flags)
     except (ValidationError, FileNotFoundError, ValueError) as problem:
         if isinstance(problem, ValidationError):
-            lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+            lines = [f"{'.'.join(map(str, e['loc']))}: {_wrong(e['type'], e['msg'])}" for e in problem.errors()]
         else:
             lines = [str(problem)]
         typer.echo("mirliton: the settings cannot be used\n  " + "\n  ".join(lines), err=True)
         raise typer.Exit(2) from None
+
+
+def _wrong(kind: str, message: str) -> str:
+    """What is wrong with one setting, in words for operators."""
+    return "no such setting: see docs/mirliton.sample.toml" if kind == "extra_forbidden" else message
 
 
 @app.command(epilog="Example: mirliton serve --config mirliton.toml --http 127.0.0.1:8000")

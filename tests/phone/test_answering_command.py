@@ -115,7 +115,15 @@ async def test_a_wrong_password_is_exit_code_1_with_a_hint() -> None:
         code, error = await running.ended()
     assert code == 1
     assert "not registered: 401" in error
-    assert "what to do" in error
+    assert "what to do: the user name in --register and --password" in error
+
+
+async def test_an_address_that_somebody_has_is_named_with_the_way_out() -> None:
+    async with somebody() as (_, address), program("--bind", address) as running:
+        code, error = await running.ended()
+    assert code == 1
+    assert f"SIP on {address}: " in error
+    assert "choose another --bind" in error
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,11 @@ async def test_what_cannot_work_is_said_before_anything_rings(arguments: tuple[s
     assert err.startswith("cannot call: ")
 
 
+async def test_what_is_no_address_is_answered_with_what_one_looks_like() -> None:
+    _, _, err = await run("3000")
+    assert "write sip:USER@HOST[:PORT]" in err
+
+
 def test_digits_have_times() -> None:
     assert read_digits(["2468#@3", "1", "a@0.5"]) == [("2468#", 3.0), ("1", 1.0), ("A", 0.5)]
 

@@ -22,6 +22,8 @@ from mirliton.sip.outgoing import callable_uri
 from mirliton.sip.types import SessionRefused
 from mirliton.sounds.addresses import SoundNotFound
 
+_NOT_THIS_DEVICE = "the user name in --register and --password must be those of an enabled device of the account"
+
 
 @dataclass(frozen=True, slots=True)
 class _Wishes:
@@ -78,7 +80,7 @@ def phone(
         _check(settings, wishes)
         asyncio.run(_wait_for_calls(settings, wishes, console.print))
     except SessionRefused as refusal:
-        hint = HINTS.get(refusal.code)
+        hint = _NOT_THIS_DEVICE if refusal.code in (401, 403, 407) else HINTS.get(refusal.code)
         typer.echo(f"not registered: {refusal}" + (f"\nwhat to do: {hint}" if hint else ""), err=True)
         raise typer.Exit(1) from refusal
     except (ValueError, OSError, CannotPlay, SoundNotFound, CodecMissing) as error:

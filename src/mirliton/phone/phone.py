@@ -29,7 +29,7 @@ from mirliton.phone.sdp import Agreed, AnswerUnusable, Offer, read_answer
 from mirliton.settings import SipSettings
 from mirliton.sip.agent import SipAgent
 from mirliton.sip.call import SipSession
-from mirliton.sip.grammar import Malformed, parse_uri
+from mirliton.sip.outgoing import callable_uri
 from mirliton.sip.registrations import Registration
 from mirliton.sip.types import Credential, Session, SessionEnded, SessionRefused
 
@@ -204,7 +204,11 @@ class Phone:
             self._host = host or "127.0.0.1"
             sip = SipSettings(listen=f"{self._host}:{port}", trusted=[IPv4Network("0.0.0.0/0")])
             agent = SipAgent(sip, self.waiting.ring, _NoAccounts())
-            await agent.start()
+            try:
+                await agent.start()
+            except OSError as problem:
+                text = f"SIP on {self._host}:{port}: {problem.strerror or problem}; choose another --bind"
+                raise OSError(text) from problem
             self._agent = agent
             return agent
 
@@ -257,10 +261,7 @@ class Phone:
 
 def local_address_towards(uri: str) -> str:
     """The address of this machine from which packets to a SIP URI's host leave. Raises `ValueError`."""
-    try:
-        target = parse_uri(uri)
-    except Malformed as malformed:
-        raise ValueError(f"{uri!r}: {malformed.reason}") from malformed
+    target = callable_uri(uri)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((target.host, target.port or 5060))  # sends nothing: it only asks the routing table

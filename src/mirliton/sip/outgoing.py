@@ -154,7 +154,7 @@ def callable_uri(text: str) -> WireURI:
     try:
         target = parse_uri(text)
     except Malformed as malformed:
-        raise ValueError(f"{text!r}: {malformed.reason}") from malformed
+        raise ValueError(f"{text!r} is no SIP address ({malformed.reason}): write sip:USER@HOST[:PORT]") from malformed
     if target.scheme != "sip":
         raise ValueError(f"{text!r}: only sip: can be called")
     return target
