@@ -333,3 +333,22 @@ async def test_quality_sequence_and_recording_are_shown_as_the_room_tells_them(a
     assert live["participants"][0]["quality"] == quality
     assert "quality" not in live["participants"][1]
     assert (await api.call("GET", "/conferences/sales/participants/1")).json()["data"]["quality"] == quality
+
+
+@pytest.mark.parametrize("arguments", [{"ticket": "4711", "n": 5}, {"vars": {"ticket": "4711", "n": 5}}])
+async def test_variables_of_a_room(api: Api, arguments: dict[str, Any]) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    answer = await api.call("PUT", "/conferences/sales", {"action": "vars", "data": arguments})
+    assert answer.status_code == 202, answer.text
+    assert api.rooms.commands[-1][-2:] == ("vars", {"ticket": "4711", "n": 5})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [({}, "data.vars"), ({"vars": 5}, "data.vars"), ({"a": []}, "data.vars.a"), ({"a": "x" * 1025}, "data.vars.a")],
+)
+async def test_variables_without_sense_are_refused(api: Api, arguments: dict[str, Any], path: str) -> None:
+    api.rooms.open(api.account.id, "sales", False)
+    answer = await api.call("PUT", "/conferences/sales", {"action": "vars", "data": arguments})
+    assert answer.status_code == 400
+    assert list(answer.json()["data"]) == [path]

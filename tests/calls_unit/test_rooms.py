@@ -476,3 +476,20 @@ async def test_every_command_is_told_to_those_who_listen_for_commands() -> None:
     await house.rooms.command_participants("acc", ID, a, "mute", {})
     command = await house.events.get()
     assert (command["event_name"], command["action"], command["data"]) == ("command", "mute", {"participant_id": a})
+
+
+async def test_variables_of_a_room_are_in_its_events_and_bounded() -> None:
+    house, (a, _) = await pair()
+    await house.rooms.command_room("acc", ID, "vars", {"ticket": "4711", "size": 99, "gone": 1})
+    await house.rooms.command_room("acc", ID, "vars", {"gone": None})
+    shown = house.rooms.snapshot("acc", ID)
+    assert shown is not None
+    assert shown["vars"] == {"ticket": "4711", "size": 99}
+    await house.heard_events()
+    await house.rooms.command_participants("acc", ID, a, "mute", {})
+    events = [await house.events.get() for _ in range(2)]
+    assert [event["conference_vars"]["ticket"] for event in events if "conference_vars" in event] == ["4711"]
+    assert events[1]["conference_vars"]["size"] == 2, "what the room says of itself cannot be written over"
+    with pytest.raises(Refused, match="50"):
+        await house.rooms.command_room("acc", ID, "vars", {f"v{n}": n for n in range(49)})
+    assert len((house.rooms.snapshot("acc", ID) or {})["vars"]) == 2

@@ -10,7 +10,8 @@ from mirliton.api.room import live_block
 from mirliton.calls.live import BadMedia, NoSuchRoom
 from mirliton.store import Document
 
-ROOM_ACTIONS = ("lock", "unlock", "play", "dial", "record")
+ROOM_ACTIONS = ("lock", "unlock", "play", "dial", "record", "vars")
+LONGEST_NAME, LONGEST_VALUE = 64, 1024
 NOT_RUNNING = "the room does not run: nothing was done"
 
 
@@ -25,7 +26,7 @@ def action_of(call: Call) -> tuple[str, dict[str, Any]]:
 
 
 async def act_on_room(call: Call, document: Document | None) -> Reply:
-    """lock, unlock, play, dial, record."""
+    """lock, unlock, play, dial, record, vars."""
     action, arguments = action_of(call)
     if action != "dial":
         must_exist(call, document)
@@ -38,6 +39,8 @@ async def act_on_room(call: Call, document: Document | None) -> Reply:
             what = recording_order(arguments)
             said = {"start": "starting recording", "stop": "stopping recording"}[what]
             return await took_effect(call, _command(call, action, {"action": what}), said)
+        case "vars":
+            return await took_effect(call, _command(call, action, variables(arguments)))
         case "dial":
             return await dial(call, document, arguments)
         case _:
@@ -94,6 +97,19 @@ def recording_order(arguments: dict[str, Any]) -> str:
     if not isinstance(what, str) or what not in wanted:
         raise wrong("data.action", "enum", "must be start or stop: choose one", value=what, target=wanted)
     return what
+
+
+def variables(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What to set on the room: `vars`, or else all arguments. Raises `ApiError` 400."""
+    wanted = arguments.get("vars", {key: value for key, value in arguments.items() if key != "action"})
+    if not isinstance(wanted, dict) or not wanted:
+        raise wrong("data.vars", "required", "name the variables to set, each with a text, number, boolean or null")
+    for name, value in wanted.items():
+        if len(name) > LONGEST_NAME or not isinstance(value, str | int | float | None):
+            raise wrong(f"data.vars.{name[:LONGEST_NAME]}", "type", "must be a text, number, boolean or null")
+        if isinstance(value, str) and len(value) > LONGEST_VALUE:
+            raise wrong(f"data.vars.{name}", "maxLength", "is too long: shorten it", target=LONGEST_VALUE)
+    return wanted
 
 
 def _command(call: Call, action: str, data: dict[str, Any]) -> Awaitable[dict[str, Any]]:

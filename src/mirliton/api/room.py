@@ -12,7 +12,7 @@ def live_block(snapshot: Snapshot | None) -> dict[str, Any]:
     """`_read_only` of one conference; `admins` is the older name of `moderators`."""
     if snapshot is None:
         return {**IDLE, "is_recording": False, "participants": []}
-    block = _counts(snapshot) | {key: snapshot[key] for key in ("is_recording", "sequence") if key in snapshot}
+    block = _counts(snapshot) | {key: snapshot[key] for key in ("is_recording", "sequence", "vars") if key in snapshot}
     return block | {"participants": [participant(one) for one in snapshot["participants"]]}
 
 

@@ -15,7 +15,7 @@ class LiveRooms(Protocol):
         """The live block of one room, or None when it does not run.
 
         Keys: `members`, `moderators` (counts), `duration` (s), `is_locked`, `is_recording`, `start_time` (UNIX s),
-        `participants` (list as of `participants`), `focus`, and `sequence`: the number of the last event that the
+        `participants` (list as of `participants`), `focus`, `vars`, and `sequence`: the number of the last event that the
         block contains, so that a client can go on from it with events.
         """
 
@@ -31,7 +31,8 @@ class LiveRooms(Protocol):
     async def command_room(
         self, account_id: str, conference_id: str, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`lock`, `unlock`, `play`, `record` (`data.action` `start` or `stop`) on a room; the new state comes back.
+        """`lock`, `unlock`, `play`, `record` (`data.action` `start` or `stop`), `vars` (name to value, None to take it
+        away) on a room; the new state comes back.
 
         Raises `NoSuchRoom`, `BadMedia`, `Refused`.
         """

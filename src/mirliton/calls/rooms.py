@@ -14,6 +14,7 @@ from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.running import RunningRoom
 from mirliton.calls.sound_queue import SoundStatistics
+from mirliton.conference.core import MAX_VARIABLES
 from mirliton.conference.directory import Directory, RoomsFull
 from mirliton.conference.entry import Admission, turn_away
 from mirliton.conference.events import PUBLISHED
@@ -208,7 +209,7 @@ class Rooms:
     async def command_room(
         self, account_id: str, conference_id: str, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`lock`, `unlock`, `play`, `record`. Raises `NoSuchRoom`, `BadMedia`, `Refused`; `ValueError` for others."""
+        """`lock`, `unlock`, `play`, `record`, `vars`. Raises `NoSuchRoom`, `BadMedia`, `Refused`, else `ValueError`."""
         running = self._commanded(account_id, conference_id)
         self._tell_command(running, action, data)
         match action:
@@ -220,6 +221,9 @@ class Rooms:
                 await running.sounds_found()
             case "record":
                 await (running.recording.start() if data.get("action") == "start" else running.recording.stop())
+            case "vars":
+                if not running.act(lambda room, _: room.set_variables(data)):
+                    raise Refused(400, f"a room has at most {MAX_VARIABLES} variables: take some away with null")
             case _:
                 raise ValueError(f"no such action on a conference: {action!r}")
         await self._engine.settled()

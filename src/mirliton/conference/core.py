@@ -1,6 +1,6 @@
 """What everything in a room stands on: its members, its clock-free state, and the outbox of effects and events."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from mirliton.conference.announcements import HoldMusic
@@ -11,6 +11,10 @@ from mirliton.conference.moderation import Moderation
 from mirliton.conference.relations import MAX_RELATIONS, Relations
 from mirliton.conference.roster import Roster
 from mirliton.conference.settings import RoomSettings
+
+MAX_VARIABLES = 50
+
+Variable = str | int | float | bool
 
 
 class RoomCore:
@@ -41,6 +45,7 @@ class RoomCore:
         self.floor: int | None = None
         self.ended = False
         self.relations = Relations(max_relations)
+        self.variables: dict[str, Variable] = {}
         self._next_member_id = next_member_id
         self._hard_limit = hard_limit
         self._published = frozenset(published)
@@ -105,7 +110,20 @@ class RoomCore:
             "start_time": int(self.started_at + self.place.unix_offset),
             "focus": self.place.node,
             "sequence": self.sequence,
+            "vars": dict(self.variables),
         }
+
+    def set_variables(self, changes: Mapping[str, Variable | None]) -> bool:
+        """Labels that outside programs set on the room and read in its events; None takes one away.
+
+        False, and nothing is changed, when there would be too many.
+        """
+        wanted = {**self.variables, **changes}
+        kept = {name: value for name, value in wanted.items() if value is not None}
+        if len(kept) > MAX_VARIABLES:
+            return False
+        self.variables = kept
+        return True
 
     def drain(self) -> list[Effect]:
         """Take the effects that are waiting, oldest first."""

@@ -75,6 +75,7 @@ def room_event(
         "focus": room.place.node,
         "conference_node": room.place.node,
         "conference_vars": {
+            **room.variables,
             "size": room.count,
             "moderators": room.moderators,
             "members": room.count - room.moderators,

@@ -35,6 +35,7 @@ CHANGES = ("mute", "unmute", "deaf", "undeaf", "kick")
 ON_ROOM = _orders(
     "lock", "unlock",
     play=MEDIA, record=record({"action": {"enum": ["start", "stop"]}}), dial=reference("conferences.dial"),
+    vars={"type": "object", "description": "Names with texts, numbers, booleans; null takes one away"},
 )  # fmt: skip
 ON_MANY = _orders(*CHANGES, play=MEDIA, relate=RELATION)
 ON_ONE = _orders(*CHANGES, play=MEDIA)
@@ -112,7 +113,8 @@ ROOMS = Section(
         (DOCUMENT, "PUT"): Operation(
             "Act on a room",
             "`lock`, `unlock`; `play` with `media_id` ([media addresses](sounds.md)); `record` with `action` `start` "
-            "or `stop`; `dial` ([its keys](keys.md#conferencesdial)).",
+            "or `stop`; `dial` ([its keys](keys.md#conferencesdial)); `vars` sets variables that stand in "
+            "`conference_vars` of the room's events.",
             {"anyOf": [SAID, DIALLED, {"type": "object"}]},
             202,
             ON_ROOM,
@@ -130,6 +132,8 @@ ROOMS = Section(
                      body={"action": "play", "data": {"media_id": "tone_stream://%(200,100,440)"}}),
                 _act("", "record", body={"action": "record", "data": {"action": "start"}}),
                 _act("", "record", body={"action": "record", "data": {"action": "stop"}}),
+                _act("A label for other programs, in the room's events", "vars",
+                     body={"action": "vars", "data": {"ticket": "4711"}}),
                 _act("Call somebody in", "dial", body={
                     "action": "dial", "data": {"data": {"endpoints": ["sip:3002@127.0.0.1:9"], "timeout": 1}}}),
             ),

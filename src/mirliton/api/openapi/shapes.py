@@ -93,6 +93,7 @@ LIVE = record(
         "duration": described(COUNT, "Seconds that the room runs; 0: it does not run"),
         "is_locked": FLAG,
         "is_recording": FLAG,
+        "vars": {"type": "object", "description": "Variables that outside programs have set on the room"},
         "sequence": described(COUNT, "Number of the last event that this contains: go on with the events behind it"),
         "participants": rows(reference("participant")),
     },
