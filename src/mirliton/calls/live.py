@@ -15,8 +15,8 @@ class LiveRooms(Protocol):
         """The live block of one room, or None when it does not run.
 
         Keys: `members`, `moderators` (counts), `duration` (s), `is_locked`, `is_recording`, `start_time` (UNIX s),
-        `participants` (list as of `participants`), `focus`, `vars`, and `sequence`: the number of the last event that the
-        block contains, so that a client can go on from it with events.
+        `participants` (list as of `participants`), `focus`, `vars`, and `sequence`: the number of the last event that
+        the block contains, so that a client can go on from it with events.
         """
 
     def opened_with(self, account_id: str, conference_id: str) -> Mapping[str, Any] | None:
