@@ -1,4 +1,7 @@
-"""The command line. Each command's work is elsewhere; here are its words."""
+"""The command line. Each command's work is elsewhere; here are its words.
+
+What takes long to load is loaded by the command that needs it: a phone should not wait for a server.
+"""
 
 import sys
 from importlib.metadata import version
@@ -6,16 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
 from pydantic import ValidationError
 
 from mirliton.benchmark.command import bench
-from mirliton.check.files import check_files
-from mirliton.demo.command import demo
 from mirliton.phone.answering_command import phone
 from mirliton.phone.command import call
-from mirliton.server import serve as run_server
-from mirliton.server.telemetry import configure_logging
 from mirliton.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -31,7 +29,6 @@ app.command(epilog="Example: mirliton call sip:3000@127.0.0.1:5060 --play tone:4
 app.command(epilog="Example: mirliton phone --register sip:desk@127.0.0.1:5060 --password secret --play tone:440")(
     phone
 )
-app.command(epilog="Example: mirliton demo --out ./demo")(demo)
 app.command(epilog="Example: mirliton bench --callers 300 --seconds 60")(bench)
 
 
@@ -69,6 +66,11 @@ def serve(
         if listen is not None:
             flags[section] = {"listen": listen}
     settings = _settings(config, flags)
+    import uvloop
+
+    from mirliton.server import serve as run_server
+    from mirliton.server.telemetry import configure_logging
+
     try:
         configure_logging(settings.log_level, settings.log_json)
         uvloop.run(run_server(settings))
@@ -78,12 +80,25 @@ def serve(
         raise typer.Exit(1) from problem
 
 
+@app.command(epilog="Example: mirliton demo --out ./demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the recordings and the picture.")] = Path("demo"),
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the room open afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Three callers meet in a conference before your eyes; takes about a minute."""
+    from mirliton.demo.command import run_demo
+
+    raise typer.Exit(run_demo(out, stay=stay))
+
+
 @app.command(epilog="Example: mirliton check conference.json callflow.json")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON files; - is not read.")],
     kind: Annotated[str | None, typer.Option(help="What the files hold, when their shape does not tell.")] = None,
 ) -> None:
     """Validate conference, callflow and profile documents; exit 1 and say where and why."""
+    from mirliton.check.files import check_files
+
     try:
         raise typer.Exit(check_files(files, sys.stdout, kind))
     except ValueError as problem:

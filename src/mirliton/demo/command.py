@@ -5,11 +5,9 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
 
 import soundfile
 import structlog
-import typer
 
 from mirliton.demo.picture import NoPictures, draw
 from mirliton.demo.rest import Rest, RestRefused
@@ -19,14 +17,6 @@ from mirliton.demo.stage import Stage
 from mirliton.demo.verification import verify
 from mirliton.demo.voices import RATE, load_voices
 from mirliton.phone.phone import CallFailed
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the recordings and the picture.")] = Path("demo"),
-    stay: Annotated[bool, typer.Option("--stay", help="Keep the room open afterwards, until Ctrl-C.")] = False,
-) -> None:
-    """Three callers meet in a conference before your eyes; takes about a minute."""
-    raise typer.Exit(run_demo(out, stay=stay))
 
 
 def run_demo(out_dir: Path, *, stay: bool = False) -> int:
