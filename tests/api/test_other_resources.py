@@ -157,3 +157,17 @@ async def test_every_collection_lists_reads_and_deletes_the_same_way(api: Api, c
     deleted = await api.call("DELETE", f"/{collection}/{made['id']}")
     assert deleted.json()["data"]["_read_only"]["deleted"] is True
     assert (await api.call("PATCH", f"/{collection}/{made['id']}", {"data": {}})).status_code == 404
+
+
+async def test_devices_and_bridges_share_the_sip_user_names_of_an_account(api: Api) -> None:
+    await api.make("devices", name="phone", sip={"username": "alice", "password": "wonderland"})
+    made = await api.make("conferences", name="x", bridge_username="trunk", bridge_password="long enough")
+    for path, data, key in (
+        ("/conferences", {"name": "y", "bridge_username": "alice", "bridge_password": "p"}, "bridge_username"),
+        ("/devices", {"name": "z", "sip": {"username": "trunk", "password": "p"}}, "sip.username"),
+    ):
+        answer = await api.call("PUT", path, {"data": data})
+        assert answer.status_code == 400
+        assert list(answer.json()["data"][key]) == ["unique"]
+    again = await api.call("PATCH", f"/conferences/{made['id']}", {"data": {"bridge_password": "another one"}})
+    assert again.status_code == 200

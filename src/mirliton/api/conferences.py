@@ -8,6 +8,7 @@ from typing import Any
 from mirliton.api.actions import act_on_room
 from mirliton.api.authentication import is_id
 from mirliton.api.call import Call, Reply, Route
+from mirliton.api.devices import sip_user_is_free
 from mirliton.api.effective import effective_settings
 from mirliton.api.errors import wrong
 from mirliton.api.listing import digest, list_documents
@@ -32,6 +33,8 @@ async def keep_bridge_digests(call: Call, body: Body, private: Body, old: Docume
     if password is None and old is not None and old.body.get("bridge_username") == username:
         return body, private
     private.pop("ha1", None)
+    if username is not None:
+        await sip_user_is_free(call, "bridge_username", username, "device")
     if password is None:
         return body, private
     if username is None:

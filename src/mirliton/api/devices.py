@@ -14,6 +14,8 @@ async def keep_digests(call: Call, body: Body, private: Body, old: Document | No
     sip = dict(body.get("sip", {}))
     password, username = sip.pop("password", None), sip.get("username")
     body = body | {"sip": sip}
+    if username is not None:
+        await sip_user_is_free(call, "sip.username", username, "conference")
     if username is None:
         if password is not None:
             raise wrong("sip.username", "required", "a password needs a SIP user name: add one")
@@ -28,6 +30,17 @@ async def keep_digests(call: Call, body: Body, private: Body, old: Document | No
             "sip.password", "forbidden", "the account has no realm, of which SIP passwords are part: set it first"
         )
     return body, private | {"ha1": ha1(username, realm, password)}
+
+
+async def sip_user_is_free(call: Call, path: str, username: str, other_kind: str) -> None:
+    """Devices and the bridges of conferences share the SIP user names of an account. Raises `ApiError` 400.
+
+    Two of one kind are told apart by the store; that two kinds do it at the same moment is left to chance, and then the
+    device wins.
+    """
+    holder = await call.store.sip_user(call.account.id, username)
+    if holder is not None and holder.type == other_kind:
+        raise wrong(path, "unique", f"a {other_kind} has this SIP user name: choose another", cause=username)
 
 
 DEVICES = Resource("devices", "device", "devices", COLUMNS, keep_digests)

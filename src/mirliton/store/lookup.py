@@ -66,13 +66,16 @@ class Lookup:
         account = await self.claimed("", REALM, realm.lower())
         if account is None or not account.body.get("enabled", True):
             return None
-        holder = await self.claimed(account.id, SIP_USERNAME, username)
-        if holder is None:
-            holder = await self.claimed(account.id, BRIDGE_USERNAME, username)
+        holder = await self.sip_user(account.id, username)
         if holder is None or not holder.body.get("enabled", True):
             return None
         ha1 = holder.private.get("ha1")
         return SipCredential(account, holder, ha1) if ha1 else None
+
+    async def sip_user(self, account_id: str, username: str) -> Document | None:
+        """The device, or else the conference, of the account that has this SIP user name."""
+        device = await self.claimed(account_id, SIP_USERNAME, username)
+        return device or await self.claimed(account_id, BRIDGE_USERNAME, username)
 
     async def claimed(self, scope: str, kind: str, value: str) -> Document | None:
         """The document that holds this claim."""

@@ -67,6 +67,10 @@ class Store:
         """The device that may authenticate as `username` in `realm`, its account, and its HA1 by algorithm."""
         return await self._lookup.sip_credential(realm, username)
 
+    async def sip_user(self, account_id: str, username: str) -> Document | None:
+        """The device or conference of the account that has this SIP user name."""
+        return await self._lookup.sip_user(account_id, username)
+
     async def config(self, account_id: str, category: str) -> dict[str, Any]:
         """An account's configuration of a category (semantics 2.7: "conferences"), `{}` when nothing is set."""
         try:
