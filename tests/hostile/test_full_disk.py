@@ -1,25 +1,53 @@
-"""A disk that takes nothing more ends recordings, and nothing else: calls, rooms and names that are being said go on."""
+"""A disk that takes nothing more ends recordings, and nothing else: calls and rooms go on, names are left out."""
 
 import asyncio
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
+import pytest
+from sqlalchemy.exc import OperationalError
 
+from mirliton.conference.ports import CallerInfo, NameNotKept, Recorded
 from mirliton.phone.phone import Phone, PhoneSettings
-from tests.calls.serving import Server
+from mirliton.recording.names import StoredNames
+from mirliton.recording.recordings import Recordings
+from mirliton.recording.room_recording import RecordingRefused
+from mirliton.store import Store, bootstrap
+from tests.calls.conftest import nothing_is_left
+from tests.calls.serving import Server, serving
 from tests.calls.switchboard import NO_WELCOME, QUIET
+from tests.recording.conftest import Changes, FakeTap
 
 from .witness import Witness
 
 PATIENCE = 20.0
+NUMBER = "5550177"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that may count faults: the database has no choice."""
+    with serving(tmp_path_factory.mktemp("full")) as running:
+        yield running
+        nothing_is_left(running)
+
+
+@pytest.fixture(scope="module")
+def witness(server: Server) -> Iterator[Witness]:
+    """Innocent callers of that server."""
+    with Witness(server) as callers:
+        yield callers
 
 
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
-    """No file of the server can grow, its log neither."""
+    """No file of the server can grow, the log as little as the others."""
     process = server.process.pid
     soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (1, hard))
@@ -29,45 +57,90 @@ def full_disk(server: Server) -> Iterator[None]:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_ends_only_the_recording(server: Server, rest: httpx.Client, witness: Witness) -> None:
-    named = {"name": "named", "play_name": True, "profile": QUIET, "member": {"join_muted": False}}
-    room = rest.put("/conferences", json={"data": named}).json()["data"]["id"]
+def test_a_full_disk_ends_only_the_recording(server: Server, witness: Witness) -> None:
+    with logged_in(server) as rest:
+        room = hall(rest)
+        recording = {"data": {"action": "record", "data": {"action": "start"}}}
+        assert rest.put(f"/conferences/{witness.conference_id}", json=recording).is_success
+        with full_disk(server):
+            asyncio.run(come_in(server, rest, room))
+            witness.undisturbed()
+            assert rest.put("/conferences", json={"data": {"name": "one too many"}}).status_code == 503
+            eventually(lambda: server.metrics()["mirliton_recording_running"] == 0)
+        found = server.metrics()
+        assert found["mirliton_recording_ended_failed_total"] == found["mirliton_names_failed_total"] == 1
+        assert found["mirliton_log_writes_failed_total"] > 0
+        assert found["mirliton_calls_failed_total"] == 0
+        assert rest.put("/conferences", json={"data": {"name": "room again"}}).status_code == 201
+
+
+@contextmanager
+def logged_in(server: Server) -> Iterator[httpx.Client]:
+    """A client with paths below the account."""
+    base, account = f"http://{server.http}/v2", server.account
+    token = httpx.put(f"{base}/api_auth", json={"data": {"api_key": account.api_key}}).json()["auth_token"]
+    where = f"{base}/accounts/{account.account_id}"
+    with httpx.Client(base_url=where, headers={"X-Auth-Token": token}, timeout=30) as client:
+        yield client
+
+
+def hall(rest: httpx.Client) -> str:
+    """A conference that asks callers of `NUMBER` for their names; its id."""
+    named: dict[str, Any] = {"name": "named", "play_name": True, "profile": QUIET}
+    room = str(rest.put("/conferences", json={"data": named}).json()["data"]["id"])
     flow = {"module": "conference", "data": {"id": room, "welcome_prompt": NO_WELCOME}, "children": {}}
-    rest.put("/callflows", json={"data": {"numbers": ["5550177"], "flow": flow}})
-    recording = {"data": {"action": "record", "data": {"action": "start"}}}
-    answer = rest.put(f"/conferences/{witness.conference_id}", json=recording)
-    assert answer.is_success, answer.text
-    before = server.metrics()
-    with full_disk(server):
-        asyncio.run(come_in(server, rest, room))
-        witness.undisturbed()
-        answer = rest.put("/conferences", json={"data": {"name": "too much"}})
-        print(answer.status_code, answer.text)
-        assert rest.get(f"/conferences/{room}").is_success
-    wait_until(lambda: server.metrics()["mirliton_recordings_running"] == 0)
-    after = server.metrics()
-    for n in after:
-        if after[n] != before.get(n) and ("fail" in n or "record" in n or "name" in n or "fault" in n or 'refus' in n): print(n, before.get(n), after[n])
-    print(server.log.read_text()[-6000:])
-    assert rest.put("/conferences", json={"data": {"name": "room again"}}).status_code == 201
+    assert rest.put("/callflows", json={"data": {"numbers": [NUMBER], "flow": flow}}).is_success
+    return room
 
 
 async def come_in(server: Server, rest: httpx.Client, room: str) -> None:
     """Say a name that cannot be kept, and be in the room all the same."""
     async with Phone(PhoneSettings()) as phone:
-        call = await phone.call(f"sip:5550177@127.0.0.1:{server.sip[1]}")
+        call = await phone.call(f"sip:{NUMBER}@127.0.0.1:{server.sip[1]}")
         call.say("tone:600")
-        await asyncio.sleep(3)
-        call.press("#")
         end = time.monotonic() + PATIENCE
         while not (await asyncio.to_thread(rest.get, f"/conferences/{room}/participants")).json()["data"]:
-            assert time.monotonic() < end and not call.ended.is_set(), call.report
-            await asyncio.sleep(0.2)
+            assert time.monotonic() < end and not call.ended.is_set()
+            call.press("5")  # ends the name when it is being said; before, it is not listened to
+            await asyncio.sleep(1.0)
         await call.hang_up()
 
 
-def wait_until(true) -> None:
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait for it."""
     end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+@pytest.fixture
+async def full_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Store, str]]:
+    """Files still find room in it, documents do not; and the id of an account."""
+    store = Store(None, tmp_path)
+    await store.open()
+    account = (await bootstrap(store, tmp_path)).id
+
+    async def full(*_given: object, **_named: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(store.documents, "create", full)
+    yield store, account
+    await store.close()
+
+
+async def test_a_name_is_left_out_when_the_database_is_full(full_store: tuple[Store, str], tmp_path: Path) -> None:
+    store, account = full_store
+    caller = CallerInfo(call_id="call", account_id=account, caller_id_name="", caller_id_number="")
+    with pytest.raises(NameNotKept, match="full"):
+        await StoredNames(store, Changes()).keep(caller, Recorded(8000, np.ones(800, np.int16)))
+    assert not list((tmp_path / "media" / account).iterdir())
+
+
+async def test_a_recording_is_refused_when_the_database_is_full(full_store: tuple[Store, str], tmp_path: Path) -> None:
+    store, account = full_store
+    recordings = Recordings(store, Changes(), max_seconds=60, max_at_a_time=4)
+    with pytest.raises(RecordingRefused, match="database"):
+        await recordings.start(account, "c", "Weekly", FakeTap())
+    assert not list((tmp_path / "media" / account).iterdir())
+    await recordings.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from mirliton.conference.ports import CallerInfo, NameNotKept, Recorded, Sound
 from mirliton.recording.flac import WriteFailed, write_flac
@@ -20,6 +21,8 @@ _ADDRESS = re.compile(r"/([0-9a-f]{32})/([0-9a-f]{32})")
 _MARK = ".name-"
 _ATTEMPTS = 10
 _LONGEST_CALL_ID = 256
+_NOT_KEPT = (WriteFailed, OSError, SQLAlchemyError, TooManyDocuments, DocumentTooLarge, StaleRevision, NotFound)
+"""The database is among them: on a full disk it may be the first to fail."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class StoredNames:
         user, media_id = await self._user(caller), new_id()
         try:
             await self._store_sound(caller, user, media_id, recorded)
-        except (WriteFailed, OSError, TooManyDocuments, DocumentTooLarge, StaleRevision, NotFound) as problem:
+        except _NOT_KEPT as problem:
             self.statistics.failed += 1
             await self._remove(caller.account_id, media_id)
             raise NameNotKept(str(problem)) from problem
@@ -79,7 +82,7 @@ class StoredNames:
         media_id = parsed.group(2)
         try:
             owned = await self._point_to(user, media_id)
-        except (OSError, DocumentTooLarge, StaleRevision) as problem:
+        except (OSError, SQLAlchemyError, DocumentTooLarge, StaleRevision) as problem:
             _log.warning("name.not_adopted", account_id=caller.account_id, user_id=user.id, problem=str(problem))
             owned = False
         if owned:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from mirliton.media.types import Tap
 from mirliton.recording.flac import FileFacts, WriteFailed
@@ -163,6 +164,8 @@ class Recordings:
             await self._in_thread(_throw_away, take)
             if isinstance(problem, TooManyDocuments):
                 raise RecordingRefused(f"{problem}: delete some") from problem
+            if isinstance(problem, SQLAlchemyError):  # a caller's key can ask too, who gets no answer from REST
+                raise RecordingRefused("the database takes no document: look into the log") from problem
             if isinstance(problem, asyncio.CancelledError):  # the database may have been faster
                 await self._documents.remove(recording.account_id, recording.media_id)
             raise

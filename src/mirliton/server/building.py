@@ -27,7 +27,7 @@ from mirliton.recording.names import StoredNames
 from mirliton.recording.recordings import Recordings
 from mirliton.server.access import RecordedSounds, StoredCredentials
 from mirliton.server.changes import Changes
-from mirliton.server.telemetry import Source, flat
+from mirliton.server.telemetry import LOG, Source, flat
 from mirliton.settings import Settings, split_port_range
 from mirliton.sip.agent import SipAgent
 from mirliton.sounds.library import SoundLibrary, SoundLimits
@@ -103,6 +103,7 @@ class Building:
             "recording": lambda: {**flat(self.recordings.statistics), "running": len(self.recordings)},
             "names": lambda: flat(self.names.statistics),
             "webhooks": self.webhooks.statistics,
+            "log": LOG.counted,
             "links": lambda: {**flat(self.links.statistics), **flat(self.linked.statistics)},
         }
 

@@ -21,6 +21,38 @@ _PRESENT = {
 """Names of values that go up and down; everything else counts."""
 
 
+class LogStream:
+    """Standard error, for a log that may lie on a full disk: what cannot be written is lost and counted.
+
+    A log that raises would end calls at whatever line wants to tell something, and leave what they hold behind.
+    """
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def write(self, text: str) -> int:
+        """All of it, or nothing that anybody can rely on; never raises for what the system refuses."""
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):  # closed, when the process ends
+            self.failed += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """See `write`."""
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self.failed += 1
+
+    def counted(self) -> dict[str, float]:
+        """For `Telemetry`."""
+        return {"writes_failed": self.failed}
+
+
+LOG = LogStream()
+
+
 def configure_logging(level: str, as_json: bool) -> None:
     """One line an event on stderr; JSON lines for machines."""
     number = logging.getLevelNamesMapping().get(level.upper())
@@ -37,7 +69,7 @@ def configure_logging(level: str, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(LOG),  # type: ignore[arg-type] # of a file, it needs these two alone
     )
     logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING))
 
