@@ -164,7 +164,7 @@ async def test_devices_and_bridges_share_the_sip_user_names_of_an_account(api: A
     made = await api.make("conferences", name="x", bridge_username="trunk", bridge_password="long enough")
     for path, data, key in (
         ("/conferences", {"name": "y", "bridge_username": "alice", "bridge_password": "p"}, "bridge_username"),
-        ("/devices", {"name": "z", "sip": {"username": "trunk", "password": "p"}}, "sip.username"),
+        ("/devices", {"name": "z", "sip": {"username": "trunk", "password": "wonderland"}}, "sip.username"),
     ):
         answer = await api.call("PUT", path, {"data": data})
         assert answer.status_code == 400
