@@ -79,6 +79,7 @@ class SipSettings(_Section):
     digest_algorithms: list[Literal["MD5", "SHA-256"]] = ["MD5"]
     nonce_lifetime_seconds: int = 300
     max_registrations: int = 10_000
+    max_registrations_per_account: int = 5000
     register_expires_seconds: int = 3600
     min_register_expires_seconds: int = 60
     link_attempts_per_minute: int = 30

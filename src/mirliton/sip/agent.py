@@ -53,6 +53,7 @@ class SipAgent:
         self._sessions = Sessions(self._wire)
         self.registrar = Registrar(
             max_bindings=settings.max_registrations,
+            max_per_account=settings.max_registrations_per_account,
             default_expires=settings.register_expires_seconds,
             min_expires=settings.min_register_expires_seconds,
         )

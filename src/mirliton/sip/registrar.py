@@ -1,5 +1,6 @@
 """The registrar (RFC 3261 section 10): where the devices of an account can be reached. Pure: the time is given."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from mirliton.sip.peer import Peer
 from mirliton.sip.types import Device
 
 MAX_CONTACTS = 10
+LONGEST_CONTACT = 1024
+"""Characters of an address: it is kept, and all ten are sent back in an answer that has to fit into a datagram."""
+_SWEEP_SECONDS = 1.0  # looking through all is too slow for every REGISTER of a flood
 _DeviceKey = tuple[str, str]
 
 
@@ -26,14 +30,22 @@ class Binding:
 
 
 class Registrar:
-    """Bindings by account and device, at most `max_bindings` together and `MAX_CONTACTS` a device. Times in seconds."""
+    """Bindings by account and device, at most `max_bindings` together and `MAX_CONTACTS` a device. Times in seconds.
 
-    def __init__(self, *, max_bindings: int, default_expires: int, min_expires: int) -> None:
+    `max_per_account` None: one account may have all.
+    """
+
+    def __init__(
+        self, *, max_bindings: int, default_expires: int, min_expires: int, max_per_account: int | None = None
+    ) -> None:
         self._max = max_bindings
+        self._max_per_account = max_bindings if max_per_account is None else max_per_account
         self._default = default_expires
         self._min = min_expires
         self._bindings: dict[_DeviceKey, dict[str, Binding]] = {}
         self._total = 0
+        self._of_account: Counter[str] = Counter()
+        self._swept = float("-inf")
 
     def __len__(self) -> int:
         return self._total
@@ -51,7 +63,8 @@ class Registrar:
             changed = self._changed(request, dict(self._bindings.get(key, {})), source, now)
         except _Refused as refused:
             return respond(request, refused.code, refused.phrase, local_tag=local_tag, headers=refused.headers)
-        if self._growth(key, changed) > 0 and not self._room_for(self._growth(key, changed), now):
+        growth = self._growth(key, changed)
+        if growth > 0 and not self._room_for(device.account_id, growth, now):
             return respond(request, 503, "too many registrations", local_tag=local_tag, headers={"Retry-After": "60"})
         self._store(key, changed)
         response = respond(request, 200, local_tag=local_tag)
@@ -78,6 +91,8 @@ class Registrar:
         self, bindings: dict[str, Binding], address: NameAddress, request: Request, source: Peer, now: float
     ) -> None:
         uri = str(address.uri)
+        if len(uri) > LONGEST_CONTACT:
+            raise _Refused(400, "Contact is too long")
         before = bindings.pop(uri, None)
         if before is not None:
             _check_order(before, request)
@@ -96,18 +111,26 @@ class Registrar:
     def _growth(self, key: _DeviceKey, changed: dict[str, Binding]) -> int:
         return len(changed) - len(self._bindings.get(key, {}))
 
-    def _room_for(self, growth: int, now: float) -> bool:
-        if self._total + growth > self._max:
+    def _room_for(self, account_id: str, growth: int, now: float) -> bool:
+        if not self._fits(account_id, growth) and now >= self._swept + _SWEEP_SECONDS:
+            self._swept = now
             for key in list(self._bindings):
                 self._expire(key, now)
-        return self._total + growth <= self._max
+        return self._fits(account_id, growth)
+
+    def _fits(self, account_id: str, growth: int) -> bool:
+        return self._total + growth <= self._max and self._of_account[account_id] + growth <= self._max_per_account
 
     def _expire(self, key: _DeviceKey, now: float) -> None:
         found = self._bindings.get(key, {})
         self._store(key, {uri: binding for uri, binding in found.items() if binding.expires_at > now})
 
     def _store(self, key: _DeviceKey, bindings: dict[str, Binding]) -> None:
-        self._total += self._growth(key, bindings)
+        growth = self._growth(key, bindings)
+        self._total += growth
+        self._of_account[key[0]] += growth
+        if not self._of_account[key[0]]:
+            del self._of_account[key[0]]
         if bindings:
             self._bindings[key] = bindings
         else:
