@@ -14,8 +14,9 @@ import httpcore
 import httpx
 
 from mirliton.outbound_http.addresses import Address, allowed
-from mirliton.outbound_http.connections import Connections
+from mirliton.outbound_http.connections import Connection, Connections
 from mirliton.outbound_http.lookup import Lookup, SystemLookup
+from mirliton.outbound_http.metering import Pieces
 
 MAX_ADDRESSES = 4
 """Of one host that are tried, one after the other."""
@@ -137,9 +138,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(
-        self, connections: Connections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
-    ) -> None:
+    def __init__(self, connections: Connections, connection: Connection, answer: httpcore.Response) -> None:
         self._connections = connections
         self._connection = connection
         self._answer = answer
@@ -147,7 +146,9 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _named_as_httpx_does():
+            pieces = Pieces()
             async for part in self._answer.aiter_stream():
+                pieces.add(len(part))
                 yield part
 
     async def aclose(self) -> None:

@@ -192,7 +192,8 @@ class SoundLibrary:
     async def _parts_recipe(self, source: Parts, account_id: str, language: str) -> _Recipe:
         recipes = [await self._recipe(part.source, account_id, language) for part in source.addresses]
         parts = list(zip(source.addresses, recipes, strict=True))
-        key = "|".join(f"{part.loops},{part.volume},{recipe.key}" for part, recipe in parts)
+        # With their lengths: scripts may hold any text, and no list of one tenant shall have the key of another's.
+        key = "|".join(f"{part.loops},{part.volume},{len(recipe.key)}:{recipe.key}" for part, recipe in parts)
         return _Recipe(f"parts:{key}", lambda: self._concatenate(parts))
 
     def _concatenate(self, parts: list[tuple[Address, _Recipe]]) -> Rendering:
