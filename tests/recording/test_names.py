@@ -98,6 +98,16 @@ async def test_the_name_of_anybody_else_goes_with_the_call(
     assert names.statistics.forgotten == 1
 
 
+async def test_names_that_are_forgotten_together_are_all_counted(
+    store: Store, account_id: str, names: StoredNames
+) -> None:
+    info = caller(account_id)
+    sounds = [(await said(names, info, NAME))[0] for _ in range(3)]
+    await asyncio.gather(*(names.forget(info, sound) for sound in sounds))
+    assert names.statistics.forgotten == 3
+    assert media_files(store, account_id) == []
+
+
 async def test_only_temporary_names_of_the_own_account_can_be_forgotten(
     store: Store, account_id: str, names: StoredNames
 ) -> None:

@@ -97,7 +97,8 @@ class StoredNames:
             return
         media_id = parsed.group(2)
         if await asyncio.to_thread(self._mark(caller.account_id, media_id).exists):
-            self.statistics.forgotten += await self._remove(caller.account_id, media_id)
+            removed = await self._remove(caller.account_id, media_id)
+            self.statistics.forgotten += removed  # read after the wait: others are forgotten at the same time
 
     async def sweep(self) -> int:
         """Remove the temporary names that a crash left behind, and say how many; before calls come."""
