@@ -19,6 +19,8 @@ from mirliton.recording.names import StoredNames
 from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import RecordingRefused
 from mirliton.store import Store, bootstrap
+from mirliton.store.database import Database
+from mirliton.store.tokens import Tokens
 from tests.calls.conftest import nothing_is_left
 from tests.calls.serving import Server, serving
 from tests.calls.switchboard import NO_WELCOME, QUIET
@@ -144,3 +146,22 @@ async def test_a_recording_is_refused_when_the_database_is_full(full_store: tupl
         await recordings.start(account, "c", "Weekly", FakeTap())
     assert not list((tmp_path / "media" / account).iterdir())
     await recordings.close()
+
+
+async def test_a_token_opens_while_the_database_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    database = Database(None, tmp_path)
+    await database.open()
+    tokens = Tokens(database, lambda: now[0])
+    token = await tokens.issue("account", None, "api_auth", 3600)
+
+    def full() -> None:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "write", full)
+        now[0] += 1800
+        assert (await tokens.use(token, 3600)) is not None
+        now[0] += 1800
+        assert (await tokens.use(token, 3600)) is None
+    await database.close()

@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from mirliton.store.database import Database
 from mirliton.store.tables import tokens
+
+_log = structlog.get_logger(__name__)
 
 MAX_PER_ACCOUNT = 2000
 """The token that would expire first makes way for a new one beyond this."""
@@ -56,15 +60,22 @@ class Tokens:
         return token
 
     async def use(self, token: str, lifetime: int) -> Token | None:
-        """What a living token stands for; its life starts again (written down once in a sixtieth of it)."""
+        """What a living token stands for; its life starts again (written down once in a sixtieth of it).
+
+        When that cannot be written it stays as long as it was: rooms can be steered while the disk is full.
+        """
         found = await self.look(token)
         now = int(self._now())
         if found is not None and found.expires < now + lifetime - lifetime // 60:
-            async with self._database.write() as connection:
-                await connection.execute(
-                    update(tokens).where(tokens.c.digest == _digest(token)).values(expires=now + lifetime)
-                )
+            try:
+                await self._prolong(token, now + lifetime)
+            except OperationalError as problem:
+                _log.warning("token.not_prolonged", account_id=found.account_id, problem=str(problem.orig))
         return found
+
+    async def _prolong(self, token: str, expires: int) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(tokens).where(tokens.c.digest == _digest(token)).values(expires=expires))
 
     async def look(self, token: str) -> Token | None:
         """What a living token stands for."""
