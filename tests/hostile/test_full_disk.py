@@ -15,9 +15,11 @@ from sqlalchemy.exc import OperationalError
 
 from mirliton.conference.ports import CallerInfo, NameNotKept, Recorded
 from mirliton.phone.phone import Phone, PhoneSettings
+from mirliton.recording.flac import WriteFailed
 from mirliton.recording.names import StoredNames
 from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import RecordingRefused
+from mirliton.recording.take import Take
 from mirliton.store import Store, bootstrap
 from mirliton.store.database import Database
 from mirliton.store.tokens import Tokens
@@ -146,6 +148,32 @@ async def test_a_recording_is_refused_when_the_database_is_full(full_store: tupl
         await recordings.start(account, "c", "Weekly", FakeTap())
     assert not list((tmp_path / "media" / account).iterdir())
     await recordings.close()
+
+
+async def test_a_recording_waits_for_the_next_start_when_the_database_is_full_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(None, tmp_path)
+    await store.open()
+    account = (await bootstrap(store, tmp_path)).id
+    recordings = Recordings(store, Changes(), max_seconds=60, max_at_a_time=4, poll_seconds=0)
+
+    def no_file(*_given: object) -> None:
+        raise WriteFailed("full")
+
+    async def no_document(*_given: object, **_named: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(Take, "add", no_file)
+    monkeypatch.setattr(store.documents, "update", no_document)
+    monkeypatch.setattr(store.documents, "delete", no_document)
+    recording = await recordings.start(account, "c", "Weekly", FakeTap())
+    assert await recordings.stop(recording) is None
+    assert recording.ended is not None
+    assert "next start" in recording.ended.problem
+    assert [path.name for path in (tmp_path / "media" / account).iterdir()] == [f".recording-{recording.media_id}"]
+    await recordings.close()
+    await store.close()
 
 
 async def test_a_token_opens_while_the_database_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

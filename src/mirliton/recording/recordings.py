@@ -229,7 +229,7 @@ class Recordings:
         log.warning("recording.not_written", problem=problem)
         try:
             facts = await finish_leftover(self._documents, Leftover(recording.account_id, recording.media_id, path))
-        except (WriteFailed, OSError) as again:
+        except (WriteFailed, OSError, SQLAlchemyError) as again:  # the database needs the disk too
             log.warning("recording.left_for_next_start", problem=str(again))
             return Ended(Reason.FAILED, None, 0.0, f"{problem}; the next start of the server tries to keep the rest")
         if facts is None:
