@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mirliton.conference.room import Room
 from mirliton.settings import EventSettings
 
 from .conftest import ROOM, Served
@@ -164,12 +165,22 @@ async def test_the_snapshot_of_a_room_that_does_not_run_is_empty(served: Served)
 
 
 @pytest.mark.slow
+async def storms(served: Served, room: Room, enough: asyncio.Event) -> None:
+    """Joins and leaves until it is enough, and some more; the others of the loop get their turns."""
+    while not enough.is_set():
+        await storm(served.rooms, room, 10, per_turn=1)
+        await asyncio.sleep(0.001)
+    await storm(served.rooms, room, 10, per_turn=1)
+
+
 async def test_snapshots_and_events_fit_without_gap_or_overlap_while_the_room_is_busy(served: Served) -> None:
     room = served.rooms.start(served.account.id, ROOM)
     async with served.client() as client:
-        busy = asyncio.create_task(storm(served.rooms, room, 2000, per_turn=1))
+        asked = asyncio.Event()
+        busy = asyncio.create_task(storms(served, room, asked))
         for _ in range(20):
             await client.subscribe(ALL, snapshot=True)
+        asked.set()
         await busy
         last = room.sequence
         seen, snapshots, known = 0, 0, -1
