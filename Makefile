@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/mirliton serve
 
 test: $(STAMP) debian
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	sh tools/test.sh $(BIN)/python
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow' --ignore=tests/calls
