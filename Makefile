@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/mirliton serve
 
 test: $(STAMP) debian
-	sh tools/test.sh $(BIN)/python
+	$(BIN)/python tools/run_tests.py
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow' --ignore=tests/calls
