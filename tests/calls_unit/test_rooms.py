@@ -1,17 +1,21 @@
 """Calls in rooms, from the INVITE to the end, on a fake engine in virtual time."""
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mirliton.callflow import flow_runner
 from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.rooms import Rooms
+from mirliton.media.types import Chunk
+from mirliton.sounds.addresses import SoundNotFound
 
-from .fakes import FakeData, FakeEngine, FakeLeg, FakeNames, FakeSession, FakeSounds, offer
+from .fakes import FakeData, FakeEngine, FakeLeg, FakeNames, FakeSession, FakeSound, FakeSounds, offer
 
 pytestmark = pytest.mark.looptime
 
@@ -41,14 +45,20 @@ LEAD_IN = ("play", "silence_stream://400")
 class House:
     """A server without sockets."""
 
-    def __init__(self, engine: FakeEngine | None = None, max_rooms: int = 10, **conference: Any) -> None:
+    def __init__(
+        self,
+        engine: FakeEngine | None = None,
+        max_rooms: int = 10,
+        sounds: type[FakeSounds] = FakeSounds,
+        **conference: Any,
+    ) -> None:
         profile = {**QUIET["profile"], **conference.pop("profile", {})}
         self.data = data = FakeData(
             {**QUIET, **conference, "profile": profile, "conference_numbers": ["55"]}, flows=FLOWS
         )
         self.engine = engine or FakeEngine()
         self.names = FakeNames()
-        self.rooms = Rooms(self.engine, FakeSounds(), node="node-1", max_rooms=max_rooms, names=self.names)
+        self.rooms = Rooms(self.engine, sounds(), node="node-1", max_rooms=max_rooms, names=self.names)
         runner = flow_runner(data, self.rooms, self.names)
         self.calls = InboundCalls(self.engine, FakeSounds(), data, runner, media_address="127.0.0.1")
         self.events = self.rooms.events.subscribe()
@@ -70,6 +80,15 @@ class House:
             on_digit = self.legs[call_id].on_digit
             assert on_digit is not None
             on_digit(digit)
+
+    async def say_name(self, call_id: str) -> None:
+        """Speak after the beep, and press a key."""
+        await asyncio.sleep(3.0)
+        loud = np.full(8000, 9000, np.int16)
+        self.legs[call_id].taps[-1].chunks.append(Chunk(time.monotonic_ns(), 8000, loud))
+        await asyncio.sleep(1.0)
+        self.press(call_id, "#")
+        await asyncio.sleep(3.0)
 
     async def heard_events(self) -> list[str]:
         names = []
@@ -493,3 +512,34 @@ async def test_variables_of_a_room_are_in_its_events_and_bounded() -> None:
     with pytest.raises(Refused, match="50"):
         await house.rooms.command_room("acc", ID, "vars", {f"v{n}": n for n in range(49)})
     assert len((house.rooms.snapshot("acc", ID) or {})["vars"]) == 2
+
+
+class SlowNames(FakeSounds):
+    """The file of a recorded name is read only after everything else that happens at the time."""
+
+    names: FakeNames
+
+    async def resolve(self, account_id: str, address: str, language: str) -> FakeSound | None:
+        said = next((part for part in address.split("!") if part.startswith("name-")), None)
+        if said is not None:
+            await asyncio.sleep(1.0)
+            if said not in self.names.kept:
+                raise SoundNotFound(f"{said} is gone")
+        return await super().resolve(account_id, address, language)
+
+
+async def test_a_name_is_kept_until_the_room_has_found_it_to_say_who_left() -> None:
+    house = House(sounds=SlowNames, play_name=True)
+    SlowNames.names = house.names
+    first = await house.ring("a")
+    await house.say_name("a")
+    second = await house.ring("b")
+    await house.say_name("b")
+    second.end()
+    await asyncio.sleep(5.0)
+    assert house.names.kept == ["name-a"]
+    said = [key for kind, key in house.mix_log() if kind == "play" and "name-b" in key]
+    assert [key.rpartition("!")[2] for key in said] == ["conf-has_joined", "conf-has_left"]
+    first.end()
+    await house.nothing_is_left()
+    assert house.names.kept == []

@@ -1,6 +1,7 @@
 """The running rooms of this node: callers join them, the REST API looks at them and commands them (`calls.live`)."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
@@ -21,12 +22,15 @@ from mirliton.conference.events import PUBLISHED
 from mirliton.conference.ports import HungUp, Names
 from mirliton.conference.reading import Document
 from mirliton.conference.room import Refusal, Room
-from mirliton.conference.settings import keys_without_effect
+from mirliton.conference.settings import RoomSettings, keys_without_effect
 from mirliton.media.types import MediaEngine, MediaFull
 from mirliton.recording.recordings import Recordings
 from mirliton.sounds.addresses import SoundNotFound
 
 _log = structlog.get_logger(__name__)
+
+LONGEST_SEARCH = 30.0
+"""Seconds that a name is kept for a room that still looks for the sounds before it."""
 
 
 @dataclass(slots=True)
@@ -99,13 +103,23 @@ class Rooms:
     async def attend(self, call: Call, admission: Admission) -> str | None:
         """Be in the room until the call ends (None) or is let go to another number (that).
 
-        A caller who cannot come in is told why and hung up. A name recorded for this time only is forgotten at the end.
+        A caller who cannot come in is told why and hung up. A name recorded for this time only is forgotten at the end,
+        when the room has taken it up for the last time: to say who has left.
         """
         try:
             return await self._attend(call, admission)
         finally:
             if admission.name is not None and admission.temporary_name and self._names is not None:
+                await self._farewell_found(admission.room)
                 await self._names.forget(call.info, admission.name)
+
+    async def _farewell_found(self, settings: RoomSettings) -> None:
+        room = self._directory.find(settings.account_id, settings.conference_id)
+        if room is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_SEARCH):
+                await self._running[room].sounds_found()
 
     async def _attend(self, call: Call, admission: Admission) -> str | None:
         if call.ended:
