@@ -85,6 +85,21 @@ def test_what_is_not_read_in_time_is_lost_and_counted(bench: EngineBench) -> Non
     assert chunks[0].at - first[-1].at == (heard.lost + 1) * 20 * MS
 
 
+def test_what_came_before_a_tap_was_closed_can_be_read_once(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(440.0)))
+    heard = tap(bench)
+    bench.apply(m.OpenTap(0, 0, -1))
+    bench.run(500)
+    heard.read()
+    bench.run(200)
+    heard.close()
+    bench.run(200)  # the engine may hear of it later
+    left = heard.read()
+    assert 180 * MS <= left[-1].at - left[0].at + 20 * MS <= 200 * MS
+    heard.close()
+    assert heard.read() == []
+
+
 def test_a_closed_tap_gets_nothing_more(bench: EngineBench) -> None:
     bench.add(FakeCaller(tone(440.0)))
     heard = tap(bench)

@@ -42,11 +42,13 @@ class TapHandle:
         self._next = memory.written(index)
         self._on_close = on_close
         self._closed = False
+        self._left: list[Chunk] = []
 
     def read(self) -> list[Chunk]:
         """See `types.Tap.read`."""
         if self._closed:
-            return []
+            left, self._left = self._left, []
+            return left
         written = self._memory.written(self.index)
         self._skip(written - TAP_CHUNKS)
         chunks = [self._memory.chunk(self.index, number) for number in range(self._next, written)]
@@ -59,6 +61,7 @@ class TapHandle:
     def close(self) -> None:
         """See `types.Tap.close`."""
         if not self._closed:
+            self._left = self.read()
             self._closed = True
             self._on_close(self)
 

@@ -89,7 +89,7 @@ class Tap(Protocol):
         """Everything new, oldest first; never waits. Where nothing was heard there are no chunks, and `at` tells."""
 
     def close(self) -> None:
-        """Tap no more. Repeating is harmless."""
+        """Tap no more. What came before can be read once more. Repeating is harmless."""
 
 
 class Mix(Protocol):
