@@ -45,6 +45,34 @@ def test_after_latching_a_stranger_on_the_same_host_is_not_heard(bench: EngineBe
     assert not stranger.packets
 
 
+def test_the_address_of_the_sdp_is_right_though_another_port_was_heard_first(bench: EngineBench) -> None:
+    """A phone that says nothing yet, and a dead call of the same host (one address of many calls: a trunk)."""
+    late, dead = FakeCaller(tone(440)), FakeCaller(tone(900))
+    late.sending = False
+    bench.add(late, waits=True)
+    bench.add(FakeCaller(silence))
+    bench.join_all(bench.open_mix())
+    for _ in range(10):
+        bench.send_to(0, dead.next_packet(), source=dead.socket)
+        bench.run(20)
+    assert bench.tables.legs[0].remote_port == dead.port
+    late.sending = True
+    bench.run(200)
+    for _ in range(50):
+        bench.send_to(0, dead.next_packet(), source=dead.socket)
+        bench.run(20)
+    heard = bench.callers[1].heard(last_ms=800)
+    assert level(heard, 440) > 6000
+    assert level(heard, 900) < 60
+    assert late.packets
+    assert m.SourceLatched(0, LOOPBACK, late.port) in bench.events
+    dead.socket.close()
+    bench.apply(m.CloseLeg(0))
+    bench.apply(m.CloseLeg(1))
+    bench.run(2500)
+    assert (bench.tables.sources["key"] == -1).all()
+
+
 def test_an_address_that_was_not_signalled_never_latches(bench: EngineBench, stranger: FakeCaller) -> None:
     bench.callers.append(FakeCaller(silence))
     bench.callers[0].sending = False

@@ -170,13 +170,16 @@ class Engine:
         record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
         record.ptime, record.may_send, record.may_receive = c.ptime, int(c.send), int(c.receive)
         record.fifo_used = 0
+        if not fresh and c.relatch:
+            self._forget_offered(c.leg)
         record.allowed_ip_1, record.allowed_ip_2 = c.remote_ip, c.signalling_ip
+        record.offered_port = c.remote_port
         if not (self._resume and fresh and record.latched) and (fresh or c.relatch):
             self._await_source(c)
         elif fresh:
-            key = source_key(record.socket, record.remote_ip, record.remote_port)
             set_remote(self._t, c.leg, record.remote_ip, record.remote_port)
-            remember(self._t, key, c.leg)
+            for address, port in ((record.remote_ip, record.remote_port), (c.remote_ip, c.remote_port)):
+                remember(self._t, source_key(record.socket, address, port), c.leg)
         elif c.waits and not record.latched:
             start_waiting(self._t, c.leg)
         if fresh:
@@ -220,6 +223,12 @@ class Engine:
         if c.waits:
             start_waiting(t, c.leg)
 
+    def _forget_offered(self, leg: int) -> None:
+        """The address of the SDP, where something else was heard instead of it."""
+        record = self._t.legs[leg]
+        if (record.allowed_ip_1, record.offered_port) != (record.remote_ip, record.remote_port):
+            forget(self._t, source_key(record.socket, record.allowed_ip_1, record.offered_port), leg)
+
     def _retire(self, leg: int) -> None:
         """What is still on its way from this leg's source is nobody's, for a while."""
         record = self._t.legs[leg]
@@ -238,6 +247,7 @@ class Engine:
         self._stop(leg, -1)
         self._unlink(leg)
         stop_waiting(t, leg)
+        self._forget_offered(leg)
         self._retire(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
         for name in _NOWHERE:

@@ -1,8 +1,9 @@
 """Who sent a packet: the address table and source latching (design 4.2).
 
 A leg is known by (socket, remote address, remote port). Until its first packet it is known by what its SDP said; it
-latches once, on a valid RTP packet from its SDP address or from its signalling address, and never again without
-signalling. Strangers are dropped and counted.
+latches on the first valid RTP packet from its SDP address or from its signalling address. A packet from any other port
+than the SDP's is only presumed to be its own (NAT): should the SDP's own address and port be heard after all, they are
+right, and the leg moves there. Otherwise it never moves without signalling. Strangers are dropped and counted.
 """
 
 import numpy as np
@@ -58,7 +59,7 @@ def remember(t: Tables, key: Int, leg: Int) -> None:
 
     A retired source may be somebody's again.
 
-    The table has four times as many places as legs, so there is always room.
+    The table has four times as many places as legs, which have two sources at most, and as many again are retired.
     """
     mask = t.sources.shape[0] - 1
     at = _home(t, key)
@@ -147,10 +148,11 @@ def set_remote(t: Tables, leg: Int, address: Int, port: Int) -> None:
 
 @kernel
 def latch(t: Tables, leg: Int, address: Int, port: Int) -> None:
-    """From now on this source, and no other, is the leg."""
+    """From now on this source is the leg."""
     record = t.legs[leg]
     if record.remote_ip != address or record.remote_port != port:
-        forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
+        if record.remote_ip != record.allowed_ip_1 or record.remote_port != record.offered_port:
+            forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
         set_remote(t, leg, address, port)
         remember(t, source_key(record.socket, address, port), leg)
     record.latched = 1
@@ -163,7 +165,8 @@ def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
     """The leg a valid packet belongs to, latching it if it is the first; -1 for strangers (counted)."""
     leg = find(t, source_key(socket, address, port))
     if leg >= 0:
-        if not t.legs[leg].latched:
+        record = t.legs[leg]
+        if not record.latched or record.remote_port != port or record.remote_ip != address:
             latch(t, leg, address, port)
         return leg
     if leg == RETIRED:

@@ -77,7 +77,8 @@ LEG = _record_type(
         # source latching: addresses as integers in host order
         ("latched", "i8"),
         ("waits", "i8"),  # stands in the list of legs that still wait for their first packet
-        ("allowed_ip_1", "i8"),
+        ("allowed_ip_1", "i8"),  # with `offered_port`: what the SDP said
+        ("offered_port", "i8"),
         ("allowed_ip_2", "i8"),
         ("remote_ip", "i8"),
         ("remote_port", "i8"),
