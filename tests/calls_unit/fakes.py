@@ -9,7 +9,7 @@ from mirliton.calls.ports import Account, Route
 from mirliton.conference.ports import CallerInfo, Recorded, Sound
 from mirliton.conference.profile import Configuration
 from mirliton.conference.reading import Document, texts
-from mirliton.media.types import Chunk, Clip, LegStatistics, MediaAgreement, MediaFull, PlayDone
+from mirliton.media.types import Chunk, Clip, LegStatistics, LiveClip, MediaAgreement, MediaFull, PlayDone
 from mirliton.sip.sdp import make_offer
 from mirliton.sip.types import Bridge, Device, Link, SessionEnded
 from mirliton.sounds.addresses import SoundNotFound
@@ -258,6 +258,9 @@ class FakeEngine:
         return [mix for mix in self.mixes if not mix.closed]
 
     def clip(self, key: str, samples_by_rate: dict[int, Sequence[int]], owner: str = "") -> Clip:
+        raise NotImplementedError
+
+    def live_clip(self, key: str, seconds: float, owner: str = "") -> LiveClip:
         raise NotImplementedError
 
     async def settled(self) -> None:

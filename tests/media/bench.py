@@ -186,7 +186,7 @@ class EngineBench:
         self.clips[first:second] = at_8k
         self._clip_end = second + len(at_16k)
         self.clips[second : self._clip_end] = at_16k
-        return first, second, len(at_8k)
+        return first, second, len(at_8k), False
 
     def send_to(self, leg: int, data: bytes, source: socket.socket | None = None) -> None:
         address = self.sockets[leg % len(self.sockets)].getsockname()

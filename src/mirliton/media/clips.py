@@ -44,7 +44,7 @@ class ClipMemory:
         self._free: list[tuple[int, int]] = [(0, len(self._samples))]
         self.evicted = 0
 
-    def put(self, key: str, samples_by_rate: Mapping[int, Samples], owner: str = "") -> Clip:
+    def put(self, key: str, samples_by_rate: Mapping[int, Samples], owner: str = "", *, live: bool = False) -> Clip:
         """Copy in, or return what lies there under this key. The first owner is the one whose share it takes.
 
         Raises `MediaFull`, and `ValueError` when the samples at one of the rates are missing.
@@ -61,7 +61,7 @@ class ClipMemory:
         start = self._reserve(3 * length)
         self._samples[start : start + length] = narrow
         self._samples[start + length : start + 3 * length] = _fit(wide, 2 * length)
-        clip = Clip(key, length / 8000, {8000: (start, length), 16000: (start + length, 2 * length)})
+        clip = Clip(key, length / 8000, {8000: (start, length), 16000: (start + length, 2 * length)}, live)
         self._entries[key] = _Entry(clip, start, 3 * length, owner)
         self._owned[owner] += 3 * length
         return clip
@@ -76,6 +76,14 @@ class ClipMemory:
         entry = self._entries[key]
         entry.users += change
         self._entries.move_to_end(key)
+
+    def users(self, key: str) -> int:
+        """How many play a clip, or will."""
+        return self._entries[key].users
+
+    def overwrite(self, offset: int, samples: Samples) -> None:
+        """Change what is being heard; `offset` and length lie within a clip of the caller's."""
+        self._samples[offset : offset + len(samples)] = samples
 
     def statistics(self) -> dict[str, int]:
         """Books in numbers; sizes in bytes."""

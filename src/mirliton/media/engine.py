@@ -418,7 +418,8 @@ class Engine:
         index = self._free_plays.pop()
         record = self._t.plays[index]
         record.state, record.play_id, record.leg, record.next = OPEN, play_id, leg, -1
-        record.offset_8k, record.offset_16k, record.length = parts
+        record.offset_8k, record.offset_16k, record.length, record.live = parts
+        record.phase = 0
         record.at, record.loops, record.gain = 0, loops if loops != 0 else 1, gain
         return index
 

@@ -68,7 +68,7 @@ class Playing:
 
 def parts_of(clip: Clip) -> m.Parts:
     """A clip as the engine takes it."""
-    return clip.parts[8000][0], clip.parts[16000][0], clip.parts[8000][1]
+    return clip.parts[8000][0], clip.parts[16000][0], clip.parts[8000][1], clip.live
 
 
 class MixHandle:

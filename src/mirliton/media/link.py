@@ -20,12 +20,13 @@ from mirliton.media.clips import ClipMemory
 from mirliton.media.engine import LOBBIES
 from mirliton.media.handles import LegHandle, MixHandle, Playing
 from mirliton.media.limits import MAX_INTERVAL
+from mirliton.media.live_clips import Ring
 from mirliton.media.ports import Ports
 from mirliton.media.process import Start
 from mirliton.media.spawning import EngineFailed, EngineProcess
 from mirliton.media.tables import map_shared, shared_table_bytes
 from mirliton.media.taps import TapHandle, TapMemory
-from mirliton.media.types import Clip, Leg, MediaFull, Mix, PlayDone
+from mirliton.media.types import Clip, Leg, LiveClip, MediaFull, Mix, PlayDone
 from mirliton.settings import MediaSettings, RtpSettings, split_port_range
 
 _BATCH = 200
@@ -191,6 +192,10 @@ class MediaLink:
     def clip(self, key: str, samples_by_rate: Mapping[int, Any], owner: str = "") -> Clip:
         """See `types.MediaEngine.clip`."""
         return self._clips.put(key, samples_by_rate, owner)
+
+    def live_clip(self, key: str, seconds: float, owner: str = "") -> LiveClip:
+        """See `types.MediaEngine.live_clip`."""
+        return Ring(self._clips, key, seconds, owner)
 
     async def settled(self) -> None:
         """See `types.MediaEngine.settled`."""

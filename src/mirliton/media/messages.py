@@ -6,8 +6,8 @@ harmless to repeat, so that the control process can rebuild a dead engine by say
 
 import msgspec
 
-Parts = tuple[int, int, int]
-"""A clip as the engine sees it: offset at 8 kHz, offset at 16 kHz, length in samples at 8 kHz."""
+Parts = tuple[int, int, int, bool]
+"""A clip as the engine sees it: offset at 8 kHz, at 16 kHz, length in samples at 8 kHz, and whether it is live."""
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):

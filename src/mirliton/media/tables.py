@@ -240,7 +240,9 @@ PLAY = _record_type(
         ("offset_8k", "i8"),
         ("offset_16k", "i8"),
         ("length", "i8"),  # in samples at 8 kHz
-        ("at", "i8"),  # in samples at 8 kHz
+        ("at", "i8"),  # how much was heard, in samples at 8 kHz
+        ("live", "i8"),  # a ring that is read by the clock
+        ("phase", "i8"),  # where it begins in the ring, for this tick, in samples at 8 kHz
         ("loops", "i8"),
         ("gain", "f4"),
     ],

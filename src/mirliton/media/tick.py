@@ -92,11 +92,11 @@ def _room_sounds(t: Tables, m: Int, n: Int, look: Int, heard: Int) -> None:
     clear(out, n)
     quiet = heard == 0 and mix.queue_head < 0 and mix.loop < 0
     if mix.queue_head >= 0:
-        mix.queue_head = play_queue(t, mix.queue_head, out, n, mix.rate)
+        mix.queue_head = play_queue(t, mix.queue_head, out, n, mix.rate, mix.due)
         if mix.queue_head < 0:
             mix.queue_tail = -1
     if mix.loop >= 0:
-        play_loop(t, mix.loop, out, n, mix.rate)
+        play_loop(t, mix.loop, out, n, mix.rate, mix.due)
     if quiet and mix.comfort_noise > 0:
         # semantics 3.4: the value divides full scale, so larger is quieter
         peak = 32768.0 / (mix.comfort_noise * (mix.rate // 8000))
@@ -172,7 +172,7 @@ def _send_own(t: Tables, m: Int, leg: Int, n: Int, look: Int) -> None:
         scale(t.scratch[0].limited, n, record.output_gain)
     samples = _to_leg_rate(t, t.lines[leg].out_history, n, mix.rate, record.rate)
     if record.queue_head >= 0:
-        record.queue_head = play_queue(t, record.queue_head, t.scratch[0].limited, samples, record.rate)
+        record.queue_head = play_queue(t, record.queue_head, t.scratch[0].limited, samples, record.rate, mix.due)
         if record.queue_head < 0:
             record.queue_tail = -1
     to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)

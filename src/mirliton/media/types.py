@@ -6,7 +6,7 @@ All calls return at once: the engine applies them in order within a few millisec
 until everything asked so far has taken effect.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,6 +40,30 @@ class Clip:
     key: str
     seconds: float
     parts: dict[int, tuple[int, int]] = field(compare=False)
+    live: bool = False
+
+
+class LiveClip(Protocol):
+    """A ring of sound that is read by the clock: everybody who plays it hears the same moment of it.
+
+    A queued one is heard for the length of the ring, a looping one until it is stopped.
+    """
+
+    clip: Clip
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody plays it, or it waits in a queue."""
+
+    def write(self, at: int, samples_by_rate: Mapping[int, Any]) -> None:
+        """Put sound where it will be heard from `at` on (monotonic ns): numpy int16 arrays at 8000 and at 16000 Hz.
+
+        There are exactly twice as many samples at 16000. Nothing clears itself: where nothing is written, what was
+        there before is heard again. Raises `ValueError` for more than the ring holds.
+        """
+
+    def close(self) -> None:
+        """Nothing more will be written: who still plays it hears silence. Repeating is harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +223,9 @@ class MediaEngine(Protocol):
         An equal key replaces nothing: the clip that is there is returned. Raises `MediaFull` when the memory, or the
         owner's share of it, is used up by clips in use; clips that are not playing are dropped first, oldest use first.
         """
+
+    def live_clip(self, key: str, seconds: float, owner: str = "") -> LiveClip:
+        """A ring of silence in shared memory, under a key that nothing has yet. Raises `MediaFull` as `clip` does."""
 
     async def settled(self) -> None:
         """Return when the engine has applied every call made before this one."""
