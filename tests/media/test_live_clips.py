@@ -99,9 +99,9 @@ def test_a_closed_one_is_silent_and_its_memory_is_free_when_nobody_plays_it() ->
     memory = ClipMemory(200_000)
     ring = Ring(memory, "live:1", 2.0, "acc")
     start, length = ring.clip.parts[8000]
-    assert not ring.in_use
+    before = ring.in_use
     memory.use("live:1", 1)
-    assert ring.in_use
+    assert (before, ring.in_use) == (False, True)
     loud = {8000: np.full(length, 9000, np.int16), 16000: np.full(2 * length, 9000, np.int16)}
     ring.write(123_456_789, loud)
     assert memory._samples[start : start + 3 * length].min() == 9000
@@ -115,7 +115,7 @@ def test_a_closed_one_is_silent_and_its_memory_is_free_when_nobody_plays_it() ->
     memory.use("live:1", -1)
     ring.close()
     memory.put("other", {rate: np.zeros(3 * rate, np.int16) for rate in (8000, 16000)})
-    assert not ring.in_use
+    assert (before, ring.in_use) == (False, False)
 
 
 def test_more_than_the_ring_holds_is_refused() -> None:
