@@ -134,6 +134,11 @@ class SoundSettings(_Section):
     max_fetches_per_account: int = Field(8, ge=1)
     fetched_for_seconds: int = 3600
     cache_bytes: int = 256_000_000
+    max_stations: int = Field(32, ge=1)
+    max_stations_per_account: int = Field(4, ge=1)
+    max_station_bytes_per_second: int = Field(250_000, ge=1000)
+    station_seconds: int = Field(30, ge=10, le=600)
+    station_kept_seconds: int = Field(30, ge=5)
     max_speech_characters: int = 1000
     speech_seconds: float = 10.0
     max_speaking: int = Field(32, ge=1)

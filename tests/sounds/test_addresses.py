@@ -11,9 +11,9 @@ from mirliton.sounds.addresses import (
     NoSound,
     Parts,
     Prompt,
+    Radio,
     SilenceStream,
     SoundNotFound,
-    SoundNotSupported,
     SoundRefused,
     Source,
     Speech,
@@ -71,9 +71,31 @@ def test_a_local_stream_never_ends_unless_asked_to() -> None:
     assert parse_address("{loops=2}local_stream://moh/") == Address(LocalStream("moh"), loops=2)
 
 
-def test_a_radio_station_is_refused_with_what_to_do_instead() -> None:
-    with pytest.raises(SoundNotSupported, match=r"sounds\.streams"):
-        parse_address("shout://radio.example.com/stream")
+def test_a_radio_station_is_asked_over_http_and_never_ends_unless_asked_to() -> None:
+    assert parse_address("shout://radio.example.com:8000/live") == Address(
+        Radio("http://radio.example.com:8000/live"), loops=-1
+    )
+    assert parse_address("{loops=3,vol=-1}SHOUT://radio.example.com") == Address(
+        Radio("http://radio.example.com"), loops=3, volume=-1
+    )
+
+
+@pytest.mark.parametrize("text", ["shout://", "shout:///live", "shout://host:99999/x"])
+def test_a_radio_station_needs_a_host(text: str) -> None:
+    with pytest.raises(AddressInvalid):
+        parse_address(text)
+
+
+def test_a_radio_station_is_shown_as_written_and_without_its_password() -> None:
+    source = parse_address("shout://bob:secret@example.com:8000/live?token=secret").source
+    assert isinstance(source, Radio)
+    assert source.shown == "shout://example.com:8000/live"
+
+
+@pytest.mark.parametrize("radio", ["shout://example.com/live", "{loops=1}shout://example.com/live"])
+def test_a_radio_station_is_no_part_of_a_list(radio: str) -> None:
+    with pytest.raises(AddressInvalid, match="never ends"):
+        parse_address(f"file_string://conf-alone!{radio}")
 
 
 def test_parts_may_come_from_the_web_and_from_speech_but_must_end() -> None:

@@ -14,7 +14,7 @@ import soundfile
 from mirliton.media.types import Clip, MediaEngine
 from mirliton.sounds import decoding
 from mirliton.sounds import library as library_module
-from mirliton.sounds.addresses import SoundNotFound, SoundNotSupported, SoundRefused
+from mirliton.sounds.addresses import SoundNotFound, SoundRefused
 from mirliton.sounds.decoding import SoundBroken
 from mirliton.sounds.library import SoundLibrary, SoundLimits, SoundsBusy
 from mirliton.sounds.prompts import HOLD_MUSIC, shipped_prompts
@@ -161,7 +161,6 @@ async def test_parts_follow_each_other_with_their_own_volume(world: World, tone:
         (f"prompt://{OTHER}/conf-welcome/en-us", SoundRefused, "another account"),
         ("$${nothing}", SoundNotFound, "hold_music, moh"),
         ("local_stream://nothing", SoundNotFound, r"sounds\.streams"),
-        ("shout://example.com", SoundNotSupported, "local_stream"),
         ("https://example.com/x.wav", SoundRefused, "no folder"),
         ("tts://hello", SoundRefused, "no folder"),
         ("tone_stream://nothing", SoundNotFound, "holds no tone"),

@@ -2,6 +2,6 @@
 that the operator allows."""
 
 from mirliton.outbound_http.addresses import AddressNotAllowed
-from mirliton.outbound_http.client import client
+from mirliton.outbound_http.client import PACED, client
 
-__all__ = ["AddressNotAllowed", "client"]
+__all__ = ["PACED", "AddressNotAllowed", "client"]

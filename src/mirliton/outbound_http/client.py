@@ -18,6 +18,8 @@ from mirliton.outbound_http.connections import Connection, Connections
 from mirliton.outbound_http.lookup import Lookup, SystemLookup
 from mirliton.outbound_http.metering import Pieces
 
+PACED = "mirliton.paced"
+"""An extension of a request: its body never ends, and whoever reads it paces the pieces (see `metering.Pieces`)."""
 MAX_ADDRESSES = 4
 """Of one host that are tried, one after the other."""
 
@@ -129,7 +131,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(f"{url.scheme!r} is neither http nor https")
         with _named_as_httpx_does():
             connection, answer = await self.connections.begin(asked)
-        body = _Body(self.connections, connection, answer)
+        body = _Body(self.connections, connection, answer, paced=bool(request.extensions.get(PACED)))
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     async def aclose(self) -> None:
@@ -138,8 +140,11 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, connections: Connections, connection: Connection, answer: httpcore.Response) -> None:
+    def __init__(
+        self, connections: Connections, connection: Connection, answer: httpcore.Response, *, paced: bool
+    ) -> None:
         self._connections = connections
+        self._paced = paced
         self._connection = connection
         self._answer = answer
         self._open = True
@@ -148,7 +153,8 @@ class _Body(httpx.AsyncByteStream):
         with _named_as_httpx_does():
             pieces = Pieces()
             async for part in self._answer.aiter_stream():
-                pieces.add(len(part))
+                if not self._paced:
+                    pieces.add(len(part))
                 yield part
 
     async def aclose(self) -> None:

@@ -27,10 +27,6 @@ class SoundNotFound(Exception):
     """The address leads to no sound. The text says why and what to do; the other classes say it more exactly."""
 
 
-class SoundNotSupported(SoundNotFound):
-    """A form of address that this server does not play."""
-
-
 class SoundRefused(SoundNotFound):
     """A form of address that a tenant may not use."""
 
@@ -92,8 +88,19 @@ class WebFile:
     @property
     def shown(self) -> str:
         """The URL for messages: without the password, and without a query, which may be as good as one."""
-        url = httpx.URL(self.url)
-        return str(url.copy_with(username=None, password=None, query=None))
+        return _shown_url(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Radio:
+    """`shout://host/path`: a radio station that sends MP3 or Ogg over HTTP. `url` begins with `http://`."""
+
+    url: str
+
+    @property
+    def shown(self) -> str:
+        """As `WebFile.shown`, and as it was written."""
+        return f"shout{_shown_url(self.url).removeprefix('http')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,19 @@ class Parts:
     addresses: "tuple[Address, ...]"
 
 
-Source = NoSound | ToneScript | SilenceStream | Prompt | StoredMedia | Variable | WebFile | Speech | LocalStream | Parts
+Source = (
+    NoSound
+    | ToneScript
+    | SilenceStream
+    | Prompt
+    | StoredMedia
+    | Variable
+    | WebFile
+    | Speech
+    | LocalStream
+    | Radio
+    | Parts
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +207,13 @@ def _by_scheme(scheme: str, rest: str, text: str) -> Address:
         case "file_string":
             return Address(_parts(rest))
         case "http" | "https":
-            return Address(_web_file(text))
+            return Address(WebFile(_web_url(text)))
         case "tts":
             return Address(_speech(rest))
         case "local_stream":
             return Address(_local_stream(rest), loops=-1)
         case "shout":
-            raise SoundNotSupported(
-                "shout:// is a radio station, and sounds here are files that end: have the operator name a file of "
-                "music under sounds.streams and use local_stream://NAME, or upload one under media"
-            )
+            return Address(Radio(_web_url(f"http://{rest}")), loops=-1)
     raise AddressInvalid(f"{text!r}: unknown kind of media address {scheme}://")
 
 
@@ -222,7 +238,7 @@ def _silence(rest: str) -> SilenceStream:
     return SilenceStream(max(-1, length), noise)
 
 
-def _web_file(text: str) -> WebFile:
+def _web_url(text: str) -> str:
     try:
         url = httpx.URL(text).copy_with(fragment=None)
         host = url.host
@@ -230,7 +246,11 @@ def _web_file(text: str) -> WebFile:
         raise AddressInvalid(f"this is no address of a file in the web: {error}") from None
     if not host or not 0 < (url.port or 80) <= 65535:
         raise AddressInvalid(f"{url.scheme}:// is not followed by HOST/FILE or HOST:PORT/FILE")
-    return WebFile(str(url))
+    return str(url)
+
+
+def _shown_url(text: str) -> str:
+    return str(httpx.URL(text).copy_with(username=None, password=None, query=None))
 
 
 def _speech(text: str) -> Speech:
@@ -269,7 +289,7 @@ def _parts(rest: str) -> Parts:
 
 
 def _endless(source: Source) -> bool:
-    return isinstance(source, SilenceStream) and source.milliseconds < 0
+    return isinstance(source, Radio) or (isinstance(source, SilenceStream) and source.milliseconds < 0)
 
 
 def _plain(text: str) -> Source:

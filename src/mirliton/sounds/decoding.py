@@ -38,7 +38,7 @@ def decode_file(
         if size > max_bytes:
             raise SoundBroken(f"{called} has {size} bytes; at most {max_bytes} are allowed")
         with soundfile.SoundFile(path) as file:
-            converters = {rate: _Converter(file.samplerate, rate) for rate in rates}
+            converters = {rate: Converter(file.samplerate, rate) for rate in rates}
             for block in _mono_blocks(file, called, max_seconds):
                 for converter in converters.values():
                     converter.feed(block)
@@ -59,7 +59,7 @@ def _mono_blocks(file: soundfile.SoundFile, called: str, max_seconds: float) -> 
         raise SoundBroken(f"{called} holds no sound")
 
 
-class _Converter:
+class Converter:
     """Mono floats at one rate, block by block, to 16 bits at another, clipped."""
 
     def __init__(self, rate: int, wanted: int) -> None:
@@ -67,9 +67,16 @@ class _Converter:
         self._pieces: list[Samples] = []
 
     def feed(self, block: Wave) -> None:
+        """Some more of the sound."""
         self._keep(self._stream.resample_chunk(block) if self._stream is not None else block)
 
+    def taken(self) -> Samples:
+        """What has come out since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return np.concatenate(pieces)
+
     def finish(self) -> Samples:
+        """All that has not been taken, to the end."""
         if self._stream is not None:
             self._keep(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
         return np.concatenate(self._pieces)

@@ -18,8 +18,10 @@ from mirliton.outbound_http.lookup import Lookup
 from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import (
     Address,
+    AddressInvalid,
     NoSound,
     Parts,
+    Radio,
     SilenceStream,
     SoundNotFound,
     Source,
@@ -30,6 +32,7 @@ from mirliton.sounds.cache import SoundCache
 from mirliton.sounds.decoding import decode_file
 from mirliton.sounds.finding import AccountPrompt, Elsewhere, FoundFile, MediaFile, SoundFiles
 from mirliton.sounds.prompts import DEFAULT_LANGUAGE, FOLDER
+from mirliton.sounds.radio import Stations
 from mirliton.sounds.shared_work import SharedWork, TooMuchWork, Turns
 from mirliton.sounds.silence import render_silence
 from mirliton.sounds.speech import Speech
@@ -106,6 +109,7 @@ class SoundLibrary:
         self._limits = limits or SoundLimits()
         settings = settings or SoundSettings()
         self._elsewhere = _elsewhere(settings, cache, self.statistics, lookup) if cache else None
+        self._stations = Stations(engine, settings, self.statistics, lookup=lookup)
         self._files = SoundFiles(
             self.statistics,
             account_prompt=account_prompt,
@@ -120,7 +124,8 @@ class SoundLibrary:
         self._turns = Turns(self._limits.decoding_of_account_at_a_time, self._limits.decoding_of_account)
 
     async def close(self) -> None:
-        """Give up what is being fetched, spoken and decoded."""
+        """Give up what is being fetched, spoken, decoded and listened to."""
+        await self._stations.close()
         if self._elsewhere is not None:
             await self._elsewhere.close()
         await self._decoding.close()
@@ -134,14 +139,19 @@ class SoundLibrary:
             parsed = _endless_silence(parse_address(address))
             if isinstance(parsed.source, NoSound):
                 return None
-            recipe = await self._recipe(parsed.source, account_id, language)
-            rendering = await self._rendering(recipe, account_id)
+            clip = await self._clip(parsed.source, account_id, language)
         except SoundNotFound:
             self.statistics.failed += 1
             raise
         self.statistics.resolved += 1
-        clip = self._engine.clip(recipe.key, rendering, account_id)  # type: ignore[arg-type]
         return Sound(clip, parsed.loops, parsed.gain)
+
+    async def _clip(self, source: Source, account_id: str, language: str) -> Clip:
+        if isinstance(source, Radio):
+            return await self._stations.clip(source, account_id)
+        recipe = await self._recipe(source, account_id, language)
+        rendering = await self._rendering(recipe, account_id)
+        return self._engine.clip(recipe.key, rendering, account_id)  # type: ignore[arg-type]
 
     async def _recipe(self, source: Source, account_id: str, language: str) -> _Recipe:
         match source:
@@ -151,6 +161,8 @@ class SoundLibrary:
                 return self._silence_recipe(source)
             case Parts():
                 return await self._parts_recipe(source, account_id, language)
+            case Radio():
+                raise AddressInvalid("a radio station cannot be a part of something else")
             case NoSound():
                 return _Recipe("nothing", lambda: {rate: np.zeros(0, np.int16) for rate in self._rates})
         return self._file_recipe(await self._files.find(source, account_id, language))

@@ -12,6 +12,9 @@ class LibraryStatistics:
 
     `fetched`: files that came in whole. `revalidated`: the web server said that the copy is still good. `cached`: no
     server was asked. `stale`: an old copy was played because the server failed. `spoken`: texts rendered to speech.
+    `stations`: radio stations that are listened to at present. `station_connections`: how often one answered with
+    sound. `station_losses`: connections that ended after that, or failed when it was asked again. `station_gaps`:
+    silences because sound came too late. `station_throttled`: pieces that were made to wait for coming too fast.
     `language_fallbacks`: prompts played in another language than the one asked for.
     """
 
@@ -26,6 +29,11 @@ class LibraryStatistics:
     fetch_failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FETCH_FAILURES, 0))
     spoken: int = 0
     speech_failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPEECH_FAILURES, 0))
+    stations: int = 0
+    station_connections: int = 0
+    station_losses: int = 0
+    station_gaps: int = 0
+    station_throttled: int = 0
     language_fallbacks: int = 0
     cache_bytes: int = 0
     cache_evicted: int = 0

@@ -5,7 +5,6 @@ comes back, on how much is fetched at a time, and the rules of freshness (RFC 91
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import structlog
 from mirliton.outbound_http.lookup import Lookup
 from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import SoundNotFound, SoundRefused, WebFile
+from mirliton.sounds.asking import FetchFailed, RecentFailures
 from mirliton.sounds.cache import Cached, SoundCache
-from mirliton.sounds.fetching import Fetcher, FetchFailed, Unchanged
+from mirliton.sounds.fetching import Fetcher, Unchanged
 from mirliton.sounds.shared_work import SharedWork, Shares, TooMuchWork
 from mirliton.sounds.statistics import LibraryStatistics
 
 _log = structlog.get_logger(__name__)
-
-MOST_FAILURES_REMEMBERED = 1000
 
 
 class WebSounds:
@@ -43,7 +41,7 @@ class WebSounds:
         self._fetcher = Fetcher(settings, lookup)
         self._work: SharedWork[Path] = SharedWork(settings.max_fetches)
         self._shares = Shares(settings.max_fetches_per_account)
-        self._failed: OrderedDict[str, tuple[float, FetchFailed]] = OrderedDict()
+        self._failed = RecentFailures(settings.retry_fetch_seconds)
 
     async def file(self, source: WebFile, account_id: str) -> Path:
         """The file behind an address. Raises `SoundNotFound` (`SoundRefused`) with what to do."""
@@ -57,7 +55,7 @@ class WebSounds:
         if cached and self._fresh(cached):
             self._statistics.cached += 1
             return cached.path
-        if failure := self._failed_lately(name):
+        if failure := self._failed.lately(name, self._now()):
             return self._make_do(source, cached, failure)
         try:
             return await self._work.result(name, lambda: self._ask(source, cached, account_id))
@@ -82,7 +80,7 @@ class WebSounds:
             raise self._busy("sounds.max_fetches_per_account") from None
         except FetchFailed as failure:
             self._statistics.fetch_failed[failure.kind] += 1
-            self._remember(_name(source), failure)
+            self._failed.remember(_name(source), failure, self._now())
             return self._make_do(source, cached, failure)
 
     async def _fetch(self, source: WebFile, cached: Cached | None) -> Path:
@@ -108,17 +106,6 @@ class WebSounds:
         self._statistics.stale += 1
         _log.warning("old copy of a sound played", url=source.shown, reason=str(failure))
         return cached.path
-
-    def _failed_lately(self, name: str) -> FetchFailed | None:
-        """A server that fails is not asked again for each caller."""
-        until, failure = self._failed.get(name, (0.0, None))
-        return failure if self._now() < until else None
-
-    def _remember(self, name: str, failure: FetchFailed) -> None:
-        self._failed.pop(name, None)
-        self._failed[name] = (self._now() + self._settings.retry_fetch_seconds, failure)
-        if len(self._failed) > MOST_FAILURES_REMEMBERED:
-            self._failed.popitem(last=False)
 
     def _busy(self, setting: str) -> SoundNotFound:
         self._statistics.fetch_failed["busy"] += 1
