@@ -8,10 +8,11 @@ import numpy as np
 from mirliton.phone.conversation import Conversation
 from mirliton.phone.listening import level, tone_level
 
+from ..sounds.radio_tower import on_air
 from ..sounds.web_server import WebServer, answer
 from .chimes import FENCE, PAUSE, SECONDS, chime, chimes, fence, rings, rung
 from .conftest import WALTZ
-from .measuring import jingle, likeness, prompted, recording, until, wav
+from .measuring import TONES, hears, jingle, likeness, prompted, recording, until, wav
 from .studio import Studio
 from .switchboard import QUIET, Switchboard
 from .together import Together
@@ -194,13 +195,44 @@ async def test_parts_of_several_kinds_follow_each_other_without_a_gap(board: Swi
 
 
 @together
+async def test_a_radio_station_is_the_hold_music_of_two_rooms_over_one_connection(board: Switchboard) -> None:
+    music, voice = TONES[1], TONES[6]
+    async with WebServer() as server:
+        server.answers["/live"] = on_air(music)
+        profile = QUIET | {"moh-sound": f"shout://127.0.0.1:{server.port}/live"}
+        rooms = [await board.quiet_room(profile=profile) for _ in range(2)]
+        calls = [await board.dial(number, voice) for number, _ in rooms]
+        await asyncio.gather(*(hears(call, music) for call in calls))
+        assert [request.path for request in server.requests] == ["/live"], "both rooms hear one and the same"
+        second = await board.dial(rooms[0][0])
+        await asyncio.gather(hears(calls[0]), hears(second, voice), hears(calls[1], music))
+        await second.hang_up()
+        await hears(calls[0], music)
+        assert len(server.requests) == 1, "it was listened to all the time"
+        assert board.server.metrics()["mirliton_sounds_stations"] >= 1
+
+
+@together
+async def test_a_radio_station_plays_into_a_room_until_its_sender_fails(board: Switchboard) -> None:
+    music = TONES[3]
+    name, first, second = await occupied(board)
+    async with WebServer() as server:
+        server.answers["/live"] = on_air(music)
+        await play(board, name, f"shout://127.0.0.1:{server.port}/live")
+        await asyncio.gather(hears(first, music), hears(second, music))
+        assert "/none" in await refused(board, name, f"shout://127.0.0.1:{server.port}/none")
+    await asyncio.gather(hears(first), hears(second))
+
+
+@together
 async def test_what_cannot_be_played_is_refused_with_what_to_do_and_the_room_goes_on(board: Switchboard) -> None:
     name, first, second = await occupied(board)
     for address, advice in (
         ("/etc/passwd", "upload"),
         ("file_string:///etc/passwd", "upload"),
         ("tone_stream://path=/etc/passwd", "script itself"),
-        ("shout://radio.example.com/live", "sounds.streams"),
+        ("shout://10.0.0.1:8000/live", "not public"),
+        ("file_string://conf-single!shout://radio.example.com/live", "never ends"),
         ("gopher://example.com/x", "gopher"),
         ("tone_stream://%(100,0)", "makes no sound"),
         ("silence_stream://0", "0 is no length"),

@@ -47,6 +47,26 @@ def station(sound: bytes, *, piece: int = 777, begin: int = 1234, head: bytes = 
     return write
 
 
+def on_air(frequency: int, *, burst: float = 1.5) -> Answer:
+    """A tone that is sent as it is heard, but for the `burst` (s) with which each connection begins, as stations do."""
+    seconds, steps = 4.0, 40
+    sound = encoded(frequency, seconds)
+
+    async def write(_request: Request, writer: asyncio.StreamWriter) -> None:
+        began, sent = asyncio.get_running_loop().time() - burst, 0
+        writer.write(HEAD)
+        while True:
+            due = int((asyncio.get_running_loop().time() - began) * steps / seconds)
+            for step in range(sent, due):
+                first, end = (len(sound) * (step % steps + one) // steps for one in (0, 1))
+                writer.write(sound[first:end])
+            sent = due
+            await writer.drain()
+            await asyncio.sleep(seconds / steps)
+
+    return write
+
+
 def fragment(sound: bytes, *, head: bytes = HEAD, then: asyncio.Event | None = None) -> Answer:
     """Sends it once; hangs up, or waits for `then` before."""
 

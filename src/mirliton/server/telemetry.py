@@ -16,7 +16,7 @@ Source = Callable[[], Mapping[str, float]]
 _PRESENT = {
     "legs", "mixes", "clip_clips", "clip_bytes", "clip_capacity_bytes", "sessions", "dialogs", "transactions",
     "open_connections", "registrations", "active", "rooms", "members", "kept_bytes", "tick_late_seconds_mean",
-    "tick_late_seconds_max", "taps", "relations", "running", "waiting", "own_registrations", "cache_bytes",
+    "tick_late_seconds_max", "taps", "relations", "running", "waiting", "own_registrations", "cache_bytes", "stations",
 }  # fmt: skip
 """Names of values that go up and down; everything else counts."""
 
