@@ -14,6 +14,7 @@ from mirliton.media.types import Clip
 
 from .web_server import Answer, Request
 
+ICY = b"ICY 200 OK\r\nicy-notice1:<BR>requires a player<BR>\r\ncontent-type:audio/mpeg\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-name: test\r\n\r\n"
 SAMPLE = 125_000

@@ -19,7 +19,7 @@ from mirliton.sounds.addresses import Radio, SoundNotFound, SoundRefused
 from mirliton.sounds.radio import Stations
 from mirliton.sounds.statistics import LibraryStatistics
 
-from .radio_tower import CHUNKED, HEAD, Ring, Rings, encoded, fragment, station
+from .radio_tower import CHUNKED, HEAD, ICY, Ring, Rings, encoded, fragment, station
 from .spectrum import amplitude, strongest
 from .web_server import WebServer, answer, silent
 
@@ -84,7 +84,7 @@ async def until(_what: str, holds: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize(("piece", "head"), [(3, CHUNKED), (417, HEAD), (9999, CHUNKED)])
+@pytest.mark.parametrize(("piece", "head"), [(3, CHUNKED), (417, HEAD), (9999, ICY)])
 async def test_a_station_is_heard_at_both_rates_however_its_bytes_are_cut(
     world: World, piece: int, head: bytes
 ) -> None:

@@ -2,6 +2,7 @@
 that the operator allows."""
 
 from mirliton.outbound_http.addresses import AddressNotAllowed
-from mirliton.outbound_http.client import PACED, client
+from mirliton.outbound_http.client import client
+from mirliton.outbound_http.metering import RADIO
 
-__all__ = ["PACED", "AddressNotAllowed", "client"]
+__all__ = ["RADIO", "AddressNotAllowed", "client"]

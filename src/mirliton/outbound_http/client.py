@@ -16,10 +16,8 @@ import httpx
 from mirliton.outbound_http.addresses import Address, allowed
 from mirliton.outbound_http.connections import Connection, Connections
 from mirliton.outbound_http.lookup import Lookup, SystemLookup
-from mirliton.outbound_http.metering import Pieces
+from mirliton.outbound_http.metering import RADIO, Pieces
 
-PACED = "mirliton.paced"
-"""An extension of a request: its body never ends, and whoever reads it paces the pieces (see `metering.Pieces`)."""
 MAX_ADDRESSES = 4
 """Of one host that are tried, one after the other."""
 
@@ -131,7 +129,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(f"{url.scheme!r} is neither http nor https")
         with _named_as_httpx_does():
             connection, answer = await self.connections.begin(asked)
-        body = _Body(self.connections, connection, answer, paced=bool(request.extensions.get(PACED)))
+        body = _Body(self.connections, connection, answer, paced=bool(request.extensions.get(RADIO)))
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ import ssl
 
 import httpcore
 
-from mirliton.outbound_http.metering import Meter
+from mirliton.outbound_http.metering import RADIO, Meter
 
 IDLE_SECONDS = 30.0
 """After this an idle connection is not used again."""
@@ -42,7 +42,7 @@ class Connections:
         connection: Connection | None = None
         try:
             connection = await self._connection(request.url.origin)
-            connection.meter.expect_head()
+            connection.meter.expect_head(radio=bool(request.extensions.get(RADIO)))
             answer = await connection.handle_async_request(request)
             connection.meter.head_came()
             return connection, answer

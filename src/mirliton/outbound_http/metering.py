@@ -6,11 +6,15 @@ from collections.abc import Iterable
 
 import httpcore
 
+RADIO = "mirliton.radio"
+"""An extension of a request to a radio station. Its body never ends, and whoever reads it paces the pieces; the answer
+may begin with `ICY`, as that of a Shoutcast server does, in place of the version of HTTP."""
 LONGEST_HEAD = 65_536
 """Bytes of everything before the body, interim answers included."""
 HEAD_READ = 4096
 """Bytes that are read at a time before the body: others get their turn in between."""
 FREE_PIECES = 1000
+_ICY, _HTTP = b"ICY ", b"HTTP/1.0 "
 SMALLEST_PIECE = 512
 """Bytes that the pieces of a body have on average, once there are more than `FREE_PIECES`."""
 
@@ -23,10 +27,12 @@ class Meter(httpcore.AsyncNetworkBackend):
     def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
         self._backend = backend
         self._left: int | None = None
+        self._may_be_icy = False
 
-    def expect_head(self) -> None:
-        """From now on what is read is counted."""
+    def expect_head(self, *, radio: bool = False) -> None:
+        """From now on what is read is counted. `radio`: see `RADIO`."""
         self._left = LONGEST_HEAD
+        self._may_be_icy = radio
 
     def head_came(self) -> None:
         """What is read from now on is the body, whose reader has a limit of its own."""
@@ -43,6 +49,11 @@ class Meter(httpcore.AsyncNetworkBackend):
         self._left -= size
         if self._left < 0:
             raise httpcore.ReadError(f"more than {LONGEST_HEAD} bytes came before the answer began")
+
+    def as_http(self, data: bytes) -> bytes:
+        """What was read, in a form that parsers of HTTP know."""
+        icy, self._may_be_icy = self._may_be_icy and data.startswith(_ICY), False
+        return _HTTP + data.removeprefix(_ICY) if icy else data
 
     async def connect_tcp(
         self,
@@ -77,7 +88,7 @@ class _Metered(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._stream.read(self._meter.allowance(max_bytes), timeout)
         self._meter.count(len(data))
-        return data
+        return self._meter.as_http(data)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         await self._stream.write(buffer, timeout)

@@ -11,6 +11,7 @@ from mirliton.sounds.radio_pacing import Block
 
 BLOCK_SECONDS = 0.25
 _RATES = (8000, 16000)
+_MOST_CHANNELS = 8
 _SLOWEST, _FASTEST = 8000, 192_000
 
 
@@ -56,6 +57,8 @@ class PipeDecoder:
         self._file = file = _Piped(self._descriptor, closefd=False)
         if not _SLOWEST <= file.samplerate <= _FASTEST:
             raise StreamBroken(f"{file.samplerate} Hz is no sample rate of a radio station")
+        if file.channels > _MOST_CHANNELS:
+            raise StreamBroken(f"{file.channels} channels are more than a radio station has")
         self._converters = {rate: Converter(file.samplerate, rate) for rate in _RATES}
         return file
 

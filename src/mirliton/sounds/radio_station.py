@@ -11,7 +11,7 @@ import httpx
 import structlog
 
 from mirliton.media.types import LiveClip
-from mirliton.outbound_http import PACED
+from mirliton.outbound_http import RADIO
 from mirliton.settings import SoundSettings
 from mirliton.sounds.addresses import Radio
 from mirliton.sounds.asking import FetchFailed, WebServers, check_head, failures_told
@@ -124,7 +124,7 @@ class Station:
             with failures_told(self._source, seconds):
                 async with (
                     asyncio.timeout(seconds) as limit,
-                    self._studio.servers.answer(self._source, {}, {PACED: True}) as response,
+                    self._studio.servers.answer(self._source, {}, {RADIO: True}) as response,
                 ):
                     check_head(self._source, response)
                     _check_kind(self._source, response)
