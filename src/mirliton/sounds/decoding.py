@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from mirliton.sounds.addresses import SoundNotFound
+from mirliton.sounds.decoder_notes import keep_decoders_quiet
 
 Samples = npt.NDArray[np.int16]
 Wave = npt.NDArray[np.float32]
@@ -33,6 +34,7 @@ def decode_file(
     Block by block: ten minutes of silence in eight channels at 192 kHz are a small FLAC file and gigabytes of floats.
     """
     called = called or path.name
+    keep_decoders_quiet()
     try:
         size = path.stat().st_size
         if size > max_bytes:

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import soundfile
 
+from mirliton.sounds.decoder_notes import keep_decoders_quiet
 from mirliton.sounds.decoding import Converter, Samples, Wave
 from mirliton.sounds.radio_pacing import Block
 
@@ -54,6 +55,7 @@ class PipeDecoder:
             os.close(self._descriptor)
 
     def _open(self) -> _Piped:
+        keep_decoders_quiet()
         self._file = file = _Piped(self._descriptor, closefd=False)
         if not _SLOWEST <= file.samplerate <= _FASTEST:
             raise StreamBroken(f"{file.samplerate} Hz is no sample rate of a radio station")
