@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -274,7 +275,13 @@ async def test_who_hangs_up_while_a_station_is_sought_takes_it_from_nobody(world
     await (await asking[1]).more(0.25)
 
 
-async def test_closing_ends_threads_and_connections() -> None:
+def descriptors() -> int:
+    """Of this process, open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_closing_ends_threads_connections_and_pipes() -> None:
+    before = descriptors()
     async with opened_world() as world:
         world.server.answers["/live"] = station(encoded(440))
         world.server.answers["/stalls"] = fragment(encoded(440)[:8000], then=asyncio.Event())
@@ -286,3 +293,5 @@ async def test_closing_ends_threads_and_connections() -> None:
         with pytest.raises(SoundNotFound):
             await waiting
         await until("no thread is left", lambda: not any(one.name.startswith("radio") for one in threading.enumerate()))
+        assert "ends" in await world.refused("/live")
+    await until("all is closed", lambda: descriptors() <= before)

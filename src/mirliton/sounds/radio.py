@@ -47,14 +47,13 @@ class Stations:
         self._threads = ThreadPoolExecutor(settings.max_stations + _SPARE_THREADS, thread_name_prefix="radio")
         self._studio = Studio(settings, statistics, self._servers, self._threads, clock)
         self._stations: dict[tuple[str, str], Station] = {}
+        self._closed = False
         self._ending: set[asyncio.Task[None]] = set()
         self._failed = RecentFailures(settings.retry_fetch_seconds)
 
     async def clip(self, source: Radio, account_id: str) -> Clip:
         """The sound of a station, once it can be heard. Raises `SoundNotFound` with what to do, and `MediaFull`."""
-        if not self._settings.fetch:
-            self._statistics.fetch_failed["off"] += 1
-            raise SoundRefused(f"{source.shown}: this server listens to no stations (sounds.fetch = false)")
+        self._check_open(source)
         key = account_id, source.url
         if (known := self._failed.lately(_name(key), self._clock() / SECOND)) is not None:
             raise SoundNotFound(str(known))
@@ -68,12 +67,20 @@ class Stations:
 
     async def close(self) -> None:
         """Listen to none any more, and close all connections."""
+        self._closed = True
         for station in self._stations.values():
             station.stop()
         if self._ending:
             await asyncio.wait(self._ending)
         await self._servers.close()
         self._threads.shutdown(wait=False)
+
+    def _check_open(self, source: Radio) -> None:
+        if not self._settings.fetch:
+            self._statistics.fetch_failed["off"] += 1
+            raise SoundRefused(f"{source.shown}: this server listens to no stations (sounds.fetch = false)")
+        if self._closed:
+            raise SoundNotFound(f"{source.shown}: the server ends")
 
     def _opened(self, key: tuple[str, str], source: Radio) -> Station:
         account_id, _ = key
