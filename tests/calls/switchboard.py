@@ -80,6 +80,14 @@ class Switchboard:
             call.say(f"tone:{tone}")
         return call
 
+    async def dial_in_turn(self, conference_id: str, number: str, *tones: int | None) -> list[Conversation]:
+        """Calls whose members stand in the list in the order of their tones: each dials when those before are in."""
+        calls = []
+        for count, tone in enumerate(tones, 1):
+            calls.append(await self.dial(number, tone))
+            await self.present(conference_id, count)
+        return calls
+
     async def configure(self, **settings: Any) -> None:
         """The account's own configuration of conferences, until this test is over."""
         self._stack.push_async_callback(self.rest.call, "PATCH", "/config/conferences", dict.fromkeys(settings))

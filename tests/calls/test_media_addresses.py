@@ -30,9 +30,8 @@ NOISE = -27.8
 async def occupied(board: Switchboard, **profile: object) -> tuple[str, Conversation, Conversation]:
     """A room without sounds of its own, of a telephone's width, with two silent callers; its name and they."""
     number, name = await board.quiet_room(profile=QUIET | {"rate": 8000, "comfort-noise": 0} | profile)
-    calls = await board.dial(number), await board.dial(number)
-    await board.present(name, 2)
-    return name, *calls
+    first, second = await board.dial_in_turn(name, number, None, None)
+    return name, first, second
 
 
 async def play(board: Switchboard, name: str, *addresses: str) -> None:

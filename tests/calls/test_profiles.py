@@ -207,8 +207,7 @@ async def test_what_is_done_to_a_member_is_told_to_that_one_alone_even_when_deaf
         "undeaf-sound": chime(FOUR),
     }
     number, name = await board.quiet_room(profile=profile)
-    first, second = await board.dial(number), await board.dial(number)
-    await board.present(name, 2)
+    first, second = await board.dial_in_turn(name, number, None, None)
     for keys, pitch in (("*1", ONE), ("*1", TWO), ("*4", THREE), ("*4", FOUR)):
         first.press(keys, first.seconds)
         await rung(first, pitch)

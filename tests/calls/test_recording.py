@@ -49,8 +49,8 @@ async def record(board: Switchboard, conference: str, what: str) -> None:
 async def test_a_recording_holds_the_whole_mix_and_the_room_is_told(board: Switchboard) -> None:
     conference = await board.conference()
     number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
-    anna, bruno, carl = [await board.dial(number) for _ in range(3)]
-    people = await board.present(conference, 3)
+    anna, bruno, carl = await board.dial_in_turn(conference, number, None, None, None)
+    people = await board.rest.participants(conference)
     await record(board, conference, "start")
     assert (await board.rest.call("GET", f"/conferences/{conference}"))["_read_only"]["is_recording"]
     await prompted(carl, "conf-recording_on")

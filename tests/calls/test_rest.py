@@ -109,7 +109,8 @@ async def test_a_sound_for_the_room_is_heard_by_all_and_one_for_a_caller_by_that
 @together
 async def test_two_members_can_be_kept_from_hearing_each_other(board: Switchboard) -> None:
     number, name = await board.quiet_room()
-    calls = {tone: await board.dial(number, tone) for tone in (ANNA, BRUNO, CARL)}
+    tones = (ANNA, BRUNO, CARL)
+    calls = dict(zip(tones, await board.dial_in_turn(name, number, *tones), strict=True))
     await hear_each_other(calls)
     people = await board.rest.participants(name)
     anna, bruno = (people[index]["participant_id"] for index in (0, 1))
