@@ -1,8 +1,8 @@
 """Every form of a media address (semantics 5.3), played over REST into a room and heard there."""
 
 import asyncio
-from collections.abc import Sequence
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
