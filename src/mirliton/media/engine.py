@@ -13,10 +13,10 @@ import numpy as np
 
 from mirliton.media import counting
 from mirliton.media import messages as m
-from mirliton.media.codecs import g722
 from mirliton.media.gate import close_gate
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
+from mirliton.media.sounding import Sounding, clock_of
 from mirliton.media.sources import (
     RETIRED,
     forget,
@@ -28,8 +28,6 @@ from mirliton.media.sources import (
     stop_waiting,
 )
 from mirliton.media.tables import (
-    CODEC_RATES,
-    CODECS,
     CONNECTED,
     DIGIT,
     FREE,
@@ -55,7 +53,7 @@ _KEPT = (
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 
 
-_NOWHERE = ("mix", "next", "previous", "queue_head", "queue_tail", "unheard", "tap")
+_NOWHERE = ("mix", "next", "previous", "group", "queue_head", "queue_tail", "unheard", "tap")
 """Fields of a leg that point to something, and to nothing at first (-1)."""
 
 
@@ -66,12 +64,13 @@ class EngineFull(Exception):
 class Engine:
     """Owns the tables. Every method corresponds to one command of `messages`."""
 
-    def __init__(self, tables: Tables, now: int, *, resume: bool = False) -> None:
+    def __init__(self, tables: Tables, now: int, *, resume: bool = False, opus_complexity: int = 5) -> None:
         """`now`: monotonic ns. `resume`: the leg records are those of an engine that died."""
         self._t = tables
         self._places = places_of(tables)
         self._now = now
         self._resume = resume
+        self._sound = Sounding(tables, opus_complexity)
         self._refused: list[m.SoundDone] = []
         self._retired: deque[tuple[int, int]] = deque()
         self._free_relations = list(range(len(tables.relations) - 1, -1, -1))
@@ -164,12 +163,9 @@ class Engine:
         fresh = record.state == FREE
         if fresh:
             self._begin_leg(c)
-        codec = CODECS[c.codec]
-        if fresh or codec != record.codec:
-            self._set_codec(c.leg, codec)
+        self._sound.agree(c, fresh=fresh)
         record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
-        record.ptime, record.may_send, record.may_receive = c.ptime, int(c.send), int(c.receive)
-        record.fifo_used = 0
+        record.may_send, record.may_receive = int(c.send), int(c.receive)
         if not fresh and c.relatch:
             self._forget_offered(c.leg)
         record.allowed_ip_1, record.allowed_ip_2 = c.remote_ip, c.signalling_ip
@@ -193,23 +189,10 @@ class Engine:
         record.energy_level = 0
         if self._resume and record.ssrc == c.ssrc:
             silent = max(0, self._now - int(record.next_read)) // 1_000_000
-            record.timestamp = (int(record.timestamp) + silent * 8) & 0xFFFFFFFF
+            record.timestamp = (int(record.timestamp) + silent * 8 * clock_of(c)) & 0xFFFFFFFF
         else:
             record.ssrc, record.sequence, record.timestamp = c.ssrc, c.sequence, c.timestamp
             record.latched = 0
-
-    def _set_codec(self, leg: int, codec: int) -> None:
-        t = self._t
-        record = t.legs[leg]
-        self._count_wide(int(record.mix), record, -1)
-        record.codec, record.rate = codec, CODEC_RATES[codec]
-        self._count_wide(int(record.mix), record, 1)
-        line = t.lines[leg]
-        g722.reset(line.g722_decode)
-        g722.reset(line.g722_encode)
-        line.in_history[:] = line.out_history[:] = line.tone_state[:] = 0
-        if record.mix >= 0:
-            self._choose_rate(int(record.mix))
 
     def _await_source(self, c: m.ConnectLeg) -> None:
         """Until the first packet: send to the SDP's address, and take what comes from it as this leg."""
@@ -277,16 +260,12 @@ class Engine:
         record.ceiling, record.rate, record.interval = rate, 8000, interval
         record.energy_level, record.comfort_noise = energy_level, comfort_noise
         record.first = record.queue_head = record.queue_tail = record.loop = record.tap = -1
-        record.legs = record.wide_legs = record.ticks = record.voices = 0
+        record.legs = record.wide_legs = record.full_legs = record.ticks = record.voices = 0
+        record.groups, record.wants, record.sounded = -1, 0, 0
         record.limiter_gain = 1.0
         phases = max(1, interval * 1_000_000 // _PHASE)
         record.due = self._now - self._now % (interval * 1_000_000) + (mix % phases) * _PHASE
-        g722.reset(record.g722)
-        self._forget_signal(mix)
-
-    def _forget_signal(self, mix: int) -> None:
-        room = self._t.mixes[mix]
-        room.tail[:] = room.sound_tail[:] = room.out_history[:] = 0
+        self._sound.forget_signal(mix)
 
     def _close_mix(self, mix: int) -> None:
         t = self._t
@@ -298,24 +277,6 @@ class Engine:
         self._stop(-1, mix)
         self._drop_loop(mix)
         record.state = FREE
-
-    def _count_wide(self, mix: int, leg: Any, change: int) -> None:
-        if mix >= 0 and leg.rate == 16000:
-            self._t.mixes[mix].wide_legs += change
-
-    def _choose_rate(self, mix: int) -> None:
-        """A room mixes at the highest rate that anyone present can use, up to its ceiling."""
-        t = self._t
-        record = t.mixes[mix]
-        rate = 16000 if record.wide_legs and record.ceiling >= 16000 and not record.lobby else 8000
-        if rate != record.rate:
-            record.rate = rate
-            self._forget_signal(mix)
-            leg = int(record.first)
-            while leg >= 0:
-                t.legs[leg].trails = 0
-                t.lines[leg].in_history[:] = t.lines[leg].out_history[:] = 0
-                leg = int(t.legs[leg].next)
 
     def _join(self, leg: int, mix: int) -> None:
         t = self._t
@@ -329,7 +290,7 @@ class Engine:
         self._link(leg, mix if mix >= 0 else leg % LOBBIES)
         ignore(t, leg)
         record.contributes = record.trails = 0
-        t.lines[leg].in_history[:] = 0
+        t.lines[leg].in_history[:] = t.lines[leg].in_wide_history[:] = 0
         record.energy_level = t.mixes[record.mix].energy_level
 
     def _link(self, leg: int, mix: int) -> None:
@@ -342,8 +303,7 @@ class Engine:
             t.legs[room.first].previous = leg
         room.first = leg
         room.legs += 1
-        self._count_wide(mix, record, 1)
-        self._choose_rate(mix)
+        self._sound.enter(leg)
 
     def _catch_up_clock(self, mix: int) -> None:
         """An empty mix does not tick; its clock starts at the next time that is its own."""
@@ -361,6 +321,7 @@ class Engine:
             return
         for pair in [pair for pair in self._unheard if leg in pair]:
             self._hear(*pair, True)
+        self._sound.leave(leg)
         if record.previous >= 0:
             t.legs[record.previous].next = record.next
         else:
@@ -369,8 +330,6 @@ class Engine:
             t.legs[record.next].previous = record.previous
         record.mix = record.next = record.previous = -1
         t.mixes[mix].legs -= 1
-        self._count_wide(mix, record, -1)
-        self._choose_rate(mix)
 
     # who hears whom, and who listens in
 

@@ -201,6 +201,11 @@ class LegHandle:
             timestamp=self._wire[2],
             waits=waits,
             relatch=moved,
+            rate=agreement.rate,
+            bits_per_second=agreement.bits_per_second,
+            fec=agreement.fec,
+            dtx=agreement.dtx,
+            constant=agreement.constant,
         )
         for command in self.rebuild() if before is None else (self._connect,):
             self._desk.tell(command)

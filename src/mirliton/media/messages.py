@@ -37,6 +37,13 @@ class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     timestamp: int
     waits: bool
     relatch: bool
+    rate: int = 8000
+    """Hz: of L16; of Opus what the other side can play at most."""
+    bits_per_second: int = 0
+    """Of Opus, at most; 0: as many as the rate of the room asks for."""
+    fec: bool = False
+    dtx: bool = False
+    constant: bool = False
 
 
 class CloseLeg(Message, frozen=True, array_like=True, tag=True):

@@ -15,9 +15,10 @@ from numba.core import types
 from numba.extending import intrinsic, models, overload_attribute, register_model
 from numpy.typing import NDArray
 
-from mirliton.media.limits import BATCH
+from mirliton.media.limits import BATCH, OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES
 from mirliton.media.tables import (
     CHUNK,
+    ENCODER,
     INBOX,
     LEG,
     LINE,
@@ -121,6 +122,9 @@ _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "legs": (LEG, ()),
     "lines": (LINE, ()),
     "mixes": (MIX, ()),
+    "encoders": (ENCODER, ()),
+    "opus_encoders": (np.int64, (OPUS_ENCODER_BYTES // 8,)),
+    "opus_decoders": (np.int64, (OPUS_DECODER_BYTES // 8,)),
     "plays": (PLAY, ()),
     "relations": (RELATION, ()),
     "taps": (TAP, ()),

@@ -3,16 +3,16 @@
 import numpy as np
 
 from mirliton.media import counting
+from mirliton.media.decoding import duration
 from mirliton.media.digits import receive_event
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import ARENA_BYTES, BATCH, CONTROL_BYTES, MAX_PTIME, SLOTS
+from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
 from mirliton.media.tables import CONNECTED, Tables
 
 _WRAP = np.int64(1) << 32
-_MOST_PAYLOAD = MAX_PTIME * 8
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
 _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
@@ -93,10 +93,10 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
     full = _unwrap(t, leg, sequence, ts)
     if full < 0:
         return
-    full_ts = record.highest_ts + _signed32(ts - (record.highest_ts & (_WRAP - 1)))
+    full_ts = record.highest_ts + _signed32(ts - record.highest_raw) // record.ts_step
     if full > record.highest or record.received == 0:
         record.highest = max(full, record.highest)
-        record.highest_ts = full_ts
+        record.highest_ts, record.highest_raw = full_ts, ts
     record.received += 1
     if kind == record.event_payload_type:
         if end - start >= 4:
@@ -104,11 +104,14 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
         return
     if kind == _COMFORT_NOISE or not record.may_receive:
         return
-    if end - start > _MOST_PAYLOAD or end == start:
+    span = duration(t, leg, b[start:], end - start) if 0 < end - start <= PAYLOAD_BYTES else np.int64(-1)
+    if span < 0:
         record.malformed += 1
         return
     _measure_jitter(t, leg, full_ts, arrival)
-    _keep(t, leg, row, full, full_ts, start, end - start, now)
+    if _keep(t, leg, row, full, full_ts, start, end - start):
+        t.lines[leg].slot_span[full & (SLOTS - 1)] = span
+        _note_slack(t, leg, full_ts, now)
 
 
 @kernel
@@ -126,7 +129,7 @@ def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
         record.lost_before += max(0, record.highest - record.lowest + 1 - record.received)
     record.receiving, record.remote_ssrc = 1, ssrc
     record.lowest = record.highest = sequence + (1 << 16)
-    record.highest_ts = ts + _WRAP
+    record.highest_ts, record.highest_raw = ts // record.ts_step + _WRAP, ts
     record.received, record.bad_sequence, record.last_transit = 0, -1, 0.0
     record.event_seen = 0
     record.playing, record.head = 0, record.lowest - _EARLIER
@@ -154,7 +157,7 @@ def _unwrap(t: Tables, leg: Int, sequence: Int, ts: Int) -> Int:
 
 @kernel
 def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
-    """Interarrival jitter, RFC 3550 6.4.1, in RTP units of 1/8 ms."""
+    """Interarrival jitter, RFC 3550 6.4.1, in ts units."""
     record = t.legs[leg]
     transit = arrival / 125_000.0 - ts
     if record.last_transit != 0.0:
@@ -163,26 +166,33 @@ def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
 
 
 @kernel
-def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int, now: Int) -> None:
+def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int) -> bool:
     """Into the jitter buffer, unless it came twice or too late."""
     record = t.legs[leg]
     slot = full & (SLOTS - 1)
     if t.lines[leg].slot_seq[slot] == full:
         record.duplicate += 1
         record.received -= 1
-        return
+        return False
     if full < record.head or t.lines[leg].slot_seq[slot] > full:
         record.late += 1
-        return
+        return False
     at = record.arena_used
-    if at % ARENA_BYTES + size > ARENA_BYTES:
-        at += ARENA_BYTES - at % ARENA_BYTES
+    if at % record.arena_bytes + size > record.arena_bytes:
+        at += record.arena_bytes - at % record.arena_bytes
     record.arena_used = at + size
-    place = at % ARENA_BYTES
+    place = at % record.arena_bytes
     line = t.lines[leg]
     copy(t.inbox[row].data[start:], line.arena[place:], size)
     line.slot_seq[slot], line.slot_ts[slot] = full, ts
     line.slot_at[slot], line.slot_size[slot] = at, size
+    return True
+
+
+@kernel
+def _note_slack(t: Tables, leg: Int, ts: Int, now: Int) -> None:
+    """How long before its turn this packet came."""
+    record = t.legs[leg]
     if record.playing and record.read_every > 0:
         frame = record.read_every // 125_000
         reads = (ts - record.position) // frame

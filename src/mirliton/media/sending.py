@@ -1,19 +1,18 @@
-"""Packets out: encode, cut into the leg's packet time, and hand over to the kernel in batches (RFC 3550 5.1)."""
+"""Packets out: what encoders made, to one leg or to many, handed over to the kernel in batches (RFC 3550 5.1)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
-from mirliton.media.codecs import g722
-from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
+from mirliton.media.encoding import encode, fill, take
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH
 from mirliton.media.native import sendmmsg
-from mirliton.media.samples import copy, look_up_code
-from mirliton.media.tables import G722, OUTBOX, PCMA, Tables
+from mirliton.media.samples import copy
+from mirliton.media.tables import CONNECTED, OUTBOX, Tables
 
 _HEADER = 12
-_KEY_LASTS = 1280  # RTP units: 160 ms, which every receiver takes for a press
+_KEY_LASTS = 1280  # ts units: 160 ms, which every receiver takes for a press
 _KEY_PAUSE = 640
 _KEY_ENDS = 3  # RFC 4733 2.5.1.4: the end is said three times
 _KEY_VOLUME = 10  # -dBm0
@@ -21,69 +20,75 @@ _ROW = OUTBOX.itemsize
 
 
 @kernel
-def encode(t: Tables, codec: Int, state: NDArray[np.int32], samples: Int) -> Int:
-    """The scratch `frame[0:samples]` into the scratch `coded`; returns the number of bytes."""
-    t.counters[counting.ENCODES] += 1
-    if codec == G722:
-        g722.encode(state, t.scratch[0].frame, samples // 2, t.scratch[0].coded, 0)
-        return samples // 2
-    table = ALAW_ENCODE if codec == PCMA else ULAW_ENCODE
-    look_up_code(table, t.scratch[0].frame, t.scratch[0].coded, samples)
-    return samples
-
-
-@kernel
-def send(t: Tables, leg: Int, count: Int) -> None:
-    """Send `count` bytes of the scratch `coded` as the next sound of a leg, in packets of its own length."""
-    record = t.legs[leg]
-    packet = record.ptime * 8
-    if record.fifo_used == 0 and count == packet:
-        _say(t, leg, t.scratch[0].coded, count)
+def send_own(t: Tables, leg: Int, samples: Int) -> None:
+    """The scratch `frame[0:samples]` is the next sound of one leg."""
+    if fill(t, leg, samples):
+        _say(t, leg, encode(t, leg, t.scratch[0].frame), t.encoders[leg].span)
         return
-    fifo = t.lines[leg].fifo
-    if record.fifo_used + count > fifo.shape[0]:
-        record.fifo_used = 0
-    copy(t.scratch[0].coded, fifo[record.fifo_used :], count)
-    record.fifo_used += count
-    while record.fifo_used >= packet:
-        _say(t, leg, fifo, packet)
-        for i in range(packet, record.fifo_used):
-            fifo[i - packet] = fifo[i]
-        record.fifo_used -= packet
+    count = take(t, leg)
+    while count >= 0:
+        _say(t, leg, count, t.encoders[leg].span)
+        count = take(t, leg)
 
 
 @kernel
-def stay_silent(t: Tables, leg: Int, count: Int) -> None:
-    """Send nothing (hold): the timestamp goes on, and the next packet is marked."""
+def send_shared(t: Tables, group: Int, first: Int, samples: Int) -> None:
+    """The scratch `frame[0:samples]` is the next sound of an encoder's listeners; `first` leg of the mix."""
+    if fill(t, group, samples):
+        if t.encoders[group].wanted:
+            _say_to_all(t, group, first, encode(t, group, t.scratch[0].frame))
+        return
+    count = take(t, group)
+    while count >= 0:
+        if t.encoders[group].wanted:
+            _say_to_all(t, group, first, count)
+        count = take(t, group)
+
+
+@kernel
+def _say_to_all(t: Tables, group: Int, first: Int, count: Int) -> None:
+    leg, span = first, t.encoders[group].span
+    while leg >= 0:
+        record = t.legs[leg]
+        if record.group == group and not record.private and record.may_send and record.state == CONNECTED:
+            _say(t, leg, count, span)
+        leg = record.next
+
+
+@kernel
+def stay_silent(t: Tables, leg: Int, span: Int) -> None:
+    """Send nothing (hold) for `span` ts units: the timestamp goes on, and the next packet is marked."""
     record = t.legs[leg]
-    record.timestamp = (record.timestamp + count) & 0xFFFFFFFF
-    record.fifo_used = 0
+    record.timestamp = (record.timestamp + span * record.ts_step) & 0xFFFFFFFF
+    t.encoders[leg].used = 0
     record.mark_next = 1
 
 
 @kernel
-def _say(t: Tables, leg: Int, payload: NDArray[np.uint8], count: Int) -> None:
-    """One packet time of a leg: sound, or in its place the key that the other side is told."""
+def _say(t: Tables, leg: Int, count: Int, span: Int) -> None:
+    """One packet of a leg: `count` bytes of the scratch `coded`, or in their place the key that the other is told."""
     record = t.legs[leg]
     if record.keys == 0 or record.event_payload_type < 0 or record.key_pause > 0:
-        record.key_pause = max(0, record.key_pause - count)
-        _packet(t, leg, record.payload_type, record.mark_next, record.timestamp, payload, count)
-        record.mark_next = 0
+        record.key_pause = max(0, record.key_pause - span)
+        if count > 0:
+            _packet(t, leg, record.payload_type, record.mark_next, record.timestamp, t.scratch[0].coded, count)
+        record.mark_next = count == 0
     else:
-        _say_key(t, leg, count)
-    record.timestamp = (record.timestamp + count) & 0xFFFFFFFF
+        _say_key(t, leg, span)
+    record.timestamp = (record.timestamp + span * record.ts_step) & 0xFFFFFFFF
 
 
 @kernel
-def _say_key(t: Tables, leg: Int, count: Int) -> None:
+def _say_key(t: Tables, leg: Int, span: Int) -> None:
     record, event = t.legs[leg], t.scratch[0].event
     begins, ends = record.key_lasts == 0, record.key_lasts >= _KEY_LASTS
     if begins:
         record.key_timestamp = record.timestamp
     if not ends:
-        record.key_lasts += count
+        record.key_lasts += span
+    lasts = record.key_lasts * record.ts_step
     event[0], event[1] = (record.keys & 31) - 1, _KEY_VOLUME | (ends << 7)
-    event[2], event[3] = record.key_lasts >> 8, record.key_lasts & 255
+    event[2], event[3] = lasts >> 8, lasts & 255
     _packet(t, leg, record.event_payload_type, begins, record.key_timestamp, event, 4)
     if ends:
         record.key_ends += 1

@@ -3,8 +3,8 @@
 Struct-of-records: what a kernel needs of a leg for one tick lies together in a few cache lines; sample buffers, which
 are larger, are arrays indexed by the same number. The same kernels run compiled (numba) and as plain Python.
 
-Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551; also their bytes of payload), and
-wall time is monotonic nanoseconds.
+Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551); clocks of other codecs are a multiple
+(`ts_step`: 6 for Opus, RFC 7587) and are converted where packets come in and go out. Wall time is monotonic nanoseconds.
 """
 
 import mmap
@@ -19,24 +19,32 @@ from mirliton.media.limits import (
     BATCH,
     CONTROL_BYTES,
     EVENT_RING,
-    FIFO_BYTES,
+    FIFO,
     FIR_HISTORY,
     G722_STATE,
     HISTORY,
     LOOKAHEAD,
     MAX_FRAME,
+    OPUS_DECODER_BYTES,
+    OPUS_ENCODER_BYTES,
     PACKET_BYTES,
+    READY,
     RECEIVE_BYTES,
+    SHARED_ENCODERS,
     SLOTS,
     TAP_CHUNKS,
     TONE_STATE,
     WAITING,
+    WIDE_HISTORY,
 )
 
 FREE, OPEN, CONNECTED = 0, 1, 2
-PCMU, PCMA, G722 = 0, 1, 2
-CODECS = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
+WANTS_8K, WANTS_16K, WANTS_48K = 1, 2, 4
+WANTS = {8000: WANTS_8K, 16000: WANTS_16K, 48000: WANTS_48K}
+PCMU, PCMA, G722, L16, OPUS = 0, 1, 2, 3, 4
+CODECS = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722, "L16": L16, "OPUS": OPUS}
 CODEC_RATES = {PCMU: 8000, PCMA: 8000, G722: 16000}
+"""Sampling rates in Hz. L16 has the rate of its agreement, and Opus that of the mix it is in."""
 
 Field = tuple[str, str] | tuple[str, str, tuple[int]]
 
@@ -56,7 +64,9 @@ LEG = _record_type(
         ("state", "i8"),
         ("socket", "i8"),
         ("codec", "i8"),
-        ("rate", "i8"),
+        ("rate", "i8"),  # of its decoded sound, Hz
+        ("widest", "i8"),  # the highest rate that it can use
+        ("ts_step", "i8"),  # RTP clock units in 1/8 ms
         ("payload_type", "i8"),
         ("event_payload_type", "i8"),  # -1: none agreed, digits are looked for in the sound
         ("ptime", "i8"),
@@ -89,13 +99,13 @@ LEG = _record_type(
         ("mark_next", "i8"),
         ("packets_sent", "i8"),
         ("send_failures", "i8"),
-        ("fifo_used", "i8"),
+        ("group", "i8"),  # the encoder that it shares with others of its mix, -1: none
         # keys that the other side is told (RFC 4733 2.5)
         ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
         ("key_timestamp", "i8"),
-        ("key_lasts", "i8"),  # RTP units
+        ("key_lasts", "i8"),  # ts units
         ("key_ends", "i8"),  # end packets sent
-        ("key_pause", "i8"),  # RTP units until the next key may begin
+        ("key_pause", "i8"),  # ts units until the next key may begin
         # receiving (RFC 3550 A.1, A.8)
         ("receiving", "i8"),
         ("remote_ssrc", "i8"),
@@ -110,12 +120,15 @@ LEG = _record_type(
         ("malformed", "i8"),
         ("last_arrival", "i8"),  # engine clock, ns
         ("last_transit", "f8"),
-        ("jitter", "f8"),  # RTP units
+        ("jitter", "f8"),  # ts units
         ("arena_used", "i8"),
+        ("arena_bytes", "i8"),  # how much of the arena this codec gets
         # playout
         ("playing", "i8"),
         ("head", "i8"),  # unwrapped sequence number of the packet being played
-        ("position", "i8"),  # RTP timestamp (unwrapped) of the next sample to play
+        ("position", "i8"),  # ts (unwrapped) of the next sample to decode
+        ("ready", "i8"),  # samples that are decoded and not played
+        ("highest_raw", "i8"),  # RTP timestamp (32 bits) of the newest packet
         ("highest_ts", "i8"),
         ("waited", "i8"),  # ts units concealed while waiting for a late packet
         ("concealed", "i8"),
@@ -136,6 +149,7 @@ LEG = _record_type(
         ("contributes", "i8"),
         ("trails", "i8"),  # its last samples still stand in the look-ahead
         ("private", "i8"),
+        ("like_all", "i8"),  # for how many ticks its own mix has been the one of all
         ("limiter_gain", "f4"),
         # its own sound queue
         ("queue_head", "i8"),
@@ -170,6 +184,10 @@ MIX = _record_type(
         ("first", "i8"),
         ("legs", "i8"),
         ("wide_legs", "i8"),  # how many can use 16 kHz
+        ("full_legs", "i8"),  # and how many more than that
+        ("groups", "i8"),  # the first of its encoders
+        ("wants", "i8"),  # the rates of these
+        ("sounded", "i8"),  # something was played in the last tick
         ("queue_head", "i8"),
         ("queue_tail", "i8"),
         ("loop", "i8"),
@@ -180,7 +198,25 @@ MIX = _record_type(
         ("tail", "f4", (LOOKAHEAD,)),
         ("sound_tail", "f4", (LOOKAHEAD,)),
         ("out_history", "f4", (FIR_HISTORY,)),
+        ("out_wide_history", "f4", (WIDE_HISTORY,)),
+        ("sound_history", "f4", (WIDE_HISTORY,)),
+    ],
+)
+
+ENCODER = _record_type(
+    [  # one for each leg, for when it hears a mix of its own, and those that legs of a mix share
+        ("next", "i8"),  # of the same mix
+        ("codec", "i8"),
+        ("rate", "i8"),
+        ("packet", "i8"),  # samples
+        ("span", "i8"),  # ts units of a packet
+        ("most_bytes", "i8"),  # of a packet of Opus
+        ("legs", "i8"),
+        ("wanted", "i8"),  # somebody hears it in this tick
+        ("fresh", "i8"),  # the next packet is not to lean on the ones before
+        ("used", "i8"),  # samples in the fifo
         ("g722", "i4", (G722_STATE,)),
+        ("fifo", "i2", (FIFO,)),
     ],
 )
 
@@ -190,16 +226,19 @@ LINE = _record_type(
         ("slot_ts", "i8", (SLOTS,)),
         ("slot_at", "i8", (SLOTS,)),
         ("slot_size", "i8", (SLOTS,)),
+        ("slot_span", "i8", (SLOTS,)),  # ts units
         ("g722_decode", "i4", (G722_STATE,)),
-        ("g722_encode", "i4", (G722_STATE,)),
         ("in_history", "f4", (FIR_HISTORY,)),
+        ("in_wide_history", "f4", (WIDE_HISTORY,)),
         ("out_history", "f4", (FIR_HISTORY,)),
+        ("out_wide_history", "f4", (WIDE_HISTORY,)),
+        ("sound_history", "f4", (WIDE_HISTORY,)),
         ("own_tail", "f4", (LOOKAHEAD,)),
         ("tone_state", "f4", (TONE_STATE,)),
         ("own", "f4", (MAX_FRAME,)),
         ("history", "i2", (HISTORY,)),
-        ("fifo", "u1", (FIFO_BYTES,)),
         ("arena", "u1", (ARENA_BYTES,)),
+        ("ready", "i2", (READY,)),
     ],
 )
 
@@ -210,10 +249,11 @@ SCRATCH = _record_type(
         ("everything", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("signal", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("limited", "f4", (MAX_FRAME,)),
-        ("window", "f4", (FIR_HISTORY + MAX_FRAME,)),
+        ("window", "f4", (WIDE_HISTORY + MAX_FRAME,)),
+        ("queued", "f4", (MAX_FRAME,)),
         ("frame", "i2", (MAX_FRAME,)),
         ("past", "i2", (HISTORY,)),
-        ("coded", "u1", (MAX_FRAME,)),
+        ("coded", "u1", (PACKET_BYTES,)),
         ("event", "u1", (4,)),
         ("random", "u4"),
     ],
@@ -270,6 +310,9 @@ class Tables(NamedTuple):
     legs: Records
     lines: Records
     mixes: Records
+    encoders: Records
+    opus_encoders: NDArray[np.int64]
+    opus_decoders: NDArray[np.int64]
     plays: Records
     relations: Records
     taps: Records
@@ -353,11 +396,15 @@ def make_tables(
     sockets["descriptor"] = descriptors
     scratch = _records(SCRATCH, 1)
     scratch["random"] = 0x9E3779B9
+    encoders = _records(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
     tap_counts, chunks = taps or lonely_taps()
     tables = Tables(
         legs=legs,
         lines=_records(LINE, n),
         mixes=_records(MIX, capacity.mixes),
+        encoders=encoders,
+        opus_encoders=np.zeros((len(encoders), OPUS_ENCODER_BYTES // 8), np.int64),
+        opus_decoders=np.zeros((n, OPUS_DECODER_BYTES // 8), np.int64),
         plays=_records(PLAY, capacity.plays),
         relations=_records(RELATION, capacity.relations),
         taps=tap_counts,

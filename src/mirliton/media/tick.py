@@ -11,20 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
+from mirliton.media.encoding import go_on_alone, welcome_back
 from mirliton.media.gate import amplify, judge
 from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
 from mirliton.media.limiter import limit
-from mirliton.media.limits import FIR_HISTORY, G722_STATE
+from mirliton.media.limits import FIR_HISTORY, WIDE_HISTORY
 from mirliton.media.places import tables_at
 from mirliton.media.playing import play_loop, play_queue
-from mirliton.media.playout import ignore, keep_history, read
-from mirliton.media.resampling import double_rate, halve_rate
+from mirliton.media.playout import ignore, read
+from mirliton.media.resampling import convert, triple_rate
 from mirliton.media.rtp import receive
 from mirliton.media.samples import add, clear, copy, difference, scale, to_16_bits, total
-from mirliton.media.sending import encode, flush, send, stay_silent
-from mirliton.media.tables import CONNECTED, FREE, G722, Tables
+from mirliton.media.sending import flush, send_own, send_shared, stay_silent
+from mirliton.media.tables import CONNECTED, FREE, OPUS, WANTS_8K, WANTS_16K, WANTS_48K, Tables
 from mirliton.media.tapping import leave_chunk
 
+CLIP_RATE = 16000
+"""Clips have no more."""
+_ALIKE_MS = 400
+"""So long a listener's own encoder of Opus hears the same as the shared one before it changes: the states are alike."""
 _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
 
 
@@ -53,8 +58,6 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
     if record.conceal_run == 0 or score <= record.energy_level:
         judge(t, leg, score)
     if record.talking or record.energy_level == 0:
-        if record.conceal_run == 0:
-            keep_history(t, leg, samples)
         _contribute(t, m, leg, samples)
 
 
@@ -62,10 +65,10 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
 def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
     record, own = t.legs[leg], t.lines[leg].own
     copy(t.scratch[0].frame, own, samples)
-    if record.rate < t.mixes[m].rate:
-        double_rate(t.scratch[0].window, t.lines[leg].in_history, own, samples)
-    elif record.rate > t.mixes[m].rate:
-        halve_rate(t.scratch[0].window, t.lines[leg].in_history, own, samples)
+    if record.rate != t.mixes[m].rate:
+        line = t.lines[leg]
+        window, rate = t.scratch[0].window, t.mixes[m].rate
+        convert(window, line.in_history, line.in_wide_history, own, samples, record.rate, rate)
     record.contributes = 1
 
 
@@ -90,13 +93,18 @@ def _room_sounds(t: Tables, m: Int, n: Int, look: Int, heard: Int) -> None:
     mix = t.mixes[m]
     out = t.scratch[0].sounds[look:]
     clear(out, n)
-    quiet = heard == 0 and mix.queue_head < 0 and mix.loop < 0
+    playing = mix.queue_head >= 0 or mix.loop >= 0
+    quiet = heard == 0 and not playing
+    rate = min(mix.rate, CLIP_RATE)
     if mix.queue_head >= 0:
-        mix.queue_head = play_queue(t, mix.queue_head, out, n, mix.rate, mix.due)
+        mix.queue_head = play_queue(t, mix.queue_head, out, n * rate // mix.rate, rate, mix.due)
         if mix.queue_head < 0:
             mix.queue_tail = -1
     if mix.loop >= 0:
-        play_loop(t, mix.loop, out, n, mix.rate, mix.due)
+        play_loop(t, mix.loop, out, n * rate // mix.rate, rate, mix.due)
+    if mix.rate > rate and (playing or mix.sounded):
+        triple_rate(t.scratch[0].window, mix.sound_history, out, n // 3)
+    mix.sounded = playing
     if quiet and mix.comfort_noise > 0:
         # semantics 3.4: the value divides full scale, so larger is quieter
         peak = 32768.0 / (mix.comfort_noise * (mix.rate // 8000))
@@ -111,23 +119,40 @@ def _room_sounds(t: Tables, m: Int, n: Int, look: Int, heard: Int) -> None:
 def _is_private(t: Tables, m: Int, leg: Int) -> bool:
     """Does this leg need a mix of its own in this tick?"""
     r = t.legs[leg]
-    if t.mixes[m].lobby:
+    if t.mixes[m].lobby or r.group < 0:
         return True
     if r.contributes or r.trails or r.queue_head >= 0 or r.deaf or r.isolated or r.output_gain != 1.0:
         return True
     if r.voices_only or r.unheard >= 0:
         return True
-    return bool(r.private) and abs(r.limiter_gain - t.mixes[m].limiter_gain) > 0.001
+    return bool(r.private) and _stays_apart(t, m, leg)
+
+
+@kernel
+def _stays_apart(t: Tables, m: Int, leg: Int) -> bool:
+    """A leg that hears what all hear: not yet from the same encoder, as long as one could tell the change."""
+    record = t.legs[leg]
+    if abs(record.limiter_gain - t.mixes[m].limiter_gain) > 0.001:
+        record.like_all = 0
+        return True
+    record.like_all += 1
+    if record.codec == OPUS and record.like_all * t.mixes[m].interval < _ALIKE_MS:
+        return True
+    welcome_back(t, record.group)
+    return False
 
 
 @kernel
 def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
     """A leg that heard the shared mix until now gets its own: its filters and encoder go on where those stood."""
-    record = t.legs[leg]
+    record, mix, line = t.legs[leg], t.mixes[m], t.lines[leg]
     record.private = 1
-    record.limiter_gain = t.mixes[m].limiter_gain
-    copy(t.mixes[m].out_history, t.lines[leg].out_history, FIR_HISTORY)
-    copy(t.mixes[m].g722, t.lines[leg].g722_encode, G722_STATE)
+    record.limiter_gain = mix.limiter_gain
+    record.like_all = 0
+    if record.group >= 0:
+        copy(mix.out_history, line.out_history, FIR_HISTORY)
+        copy(mix.out_wide_history, line.out_wide_history, WIDE_HISTORY)
+        go_on_alone(t, record.group, leg)
 
 
 @kernel
@@ -170,57 +195,91 @@ def _send_own(t: Tables, m: Int, leg: Int, n: Int, look: Int) -> None:
     record.limiter_gain = limit(t.scratch[0].signal, n, look, record.limiter_gain, t.scratch[0].limited)
     if record.output_gain != 1.0:
         scale(t.scratch[0].limited, n, record.output_gain)
-    samples = _to_leg_rate(t, t.lines[leg].out_history, n, mix.rate, record.rate)
+    line = t.lines[leg]
+    limited = t.scratch[0].limited
+    samples = convert(
+        t.scratch[0].window, line.out_history, line.out_wide_history, limited, n, mix.rate, record.rate
+    )
     if record.queue_head >= 0:
-        record.queue_head = play_queue(t, record.queue_head, t.scratch[0].limited, samples, record.rate, mix.due)
-        if record.queue_head < 0:
-            record.queue_tail = -1
-    to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)
-    send(t, leg, encode(t, record.codec, t.lines[leg].g722_encode, samples))
+        _add_queue(t, m, leg, samples)
+    to_16_bits(limited, samples, t.scratch[0].frame)
+    send_own(t, leg, samples)
 
 
 @kernel
-def _to_leg_rate(t: Tables, history: NDArray[np.float32], n: Int, mix_rate: Int, leg_rate: Int) -> Int:
-    """the scratch `limited` from the mix's rate to a leg's; returns the number of samples."""
-    if leg_rate == mix_rate:
-        return n
-    if leg_rate < mix_rate:
-        halve_rate(t.scratch[0].window, history, t.scratch[0].limited, n)
-        return n // 2
-    double_rate(t.scratch[0].window, history, t.scratch[0].limited, n)
-    return 2 * n
+def _add_queue(t: Tables, m: Int, leg: Int, samples: Int) -> None:
+    """A leg's own sounds; clips have no more than 16 kHz."""
+    record, work, due = t.legs[leg], t.scratch[0], t.mixes[m].due
+    if record.rate <= CLIP_RATE:
+        record.queue_head = play_queue(t, record.queue_head, work.limited, samples, record.rate, due)
+    else:
+        clear(work.queued, samples)
+        record.queue_head = play_queue(t, record.queue_head, work.queued, samples // 3, CLIP_RATE, due)
+        triple_rate(work.window, t.lines[leg].sound_history, work.queued, samples // 3)
+        add(work.queued, work.limited, samples)
+    if record.queue_head < 0:
+        record.queue_tail = -1
+        clear(t.lines[leg].sound_history, WIDE_HISTORY)
 
 
 @kernel
-def _send_shared(t: Tables, m: Int, n: Int, look: Int, others: NDArray[np.int64]) -> None:
-    """The mix for everybody who hears all of it; `others[codec]` says which encodings are wanted."""
-    mix = t.mixes[m]
-    mix.limiter_gain = limit(t.scratch[0].everything, n, look, mix.limiter_gain, t.scratch[0].limited)
-    for rate in (mix.rate, 24000 - mix.rate):
-        if rate == 16000 and not mix.wide_legs:
-            continue
-        samples = n if rate == mix.rate else _to_leg_rate(t, t.mixes[m].out_history, n, mix.rate, rate)
-        to_16_bits(t.scratch[0].limited, samples, t.scratch[0].frame)
-        if mix.tap >= 0 and rate == mix.rate:
-            leave_chunk(t, mix.tap, mix.due, rate, samples)
-        for codec in range(others.shape[0]):
-            if others[codec] and (rate == 16000) == (codec == G722):
-                count = encode(t, codec, t.mixes[m].g722, samples)
-                _send_to_all(t, m, codec, count)
+def _send_shared(t: Tables, m: Int, n: Int, look: Int) -> None:
+    """The mix for everybody who hears all of it, once for each of the mix's encoders."""
+    mix, work = t.mixes[m], t.scratch[0]
+    mix.limiter_gain = limit(work.everything, n, look, mix.limiter_gain, work.limited)
+    if mix.tap >= 0:
+        to_16_bits(work.limited, n, work.frame)
+        leave_chunk(t, mix.tap, mix.due, mix.rate, n)
+    _send_at(t, m, mix.rate, n)
+    if mix.wants & WANTS_48K and mix.rate < 48000:
+        copy(work.limited, work.queued, n)
+        _send_higher(t, m, n)
+        copy(work.queued, work.limited, n)
+    elif mix.wants & WANTS_16K and mix.rate == 8000:
+        _send_at(t, m, 16000, _next_rate(t, m, 8000, 16000, n))
+    if mix.rate > 8000 and mix.wants & (WANTS_8K | WANTS_16K):
+        _send_lower(t, m, n)
 
 
 @kernel
-def _send_to_all(t: Tables, m: Int, codec: Int, count: Int) -> None:
-    leg = t.mixes[m].first
-    while leg >= 0:
-        record = t.legs[leg]
-        if not record.private and record.codec == codec and record.may_send and record.state == CONNECTED:
-            send(t, leg, count)
-        leg = record.next
+def _send_higher(t: Tables, m: Int, n: Int) -> None:
+    """Linear sound at a rate that the room does not reach."""
+    if t.mixes[m].rate == 8000:
+        n = _next_rate(t, m, 8000, 16000, n)
+        _send_at(t, m, 16000, n)
+    _send_at(t, m, 48000, _next_rate(t, m, 16000, 48000, n))
 
 
 @kernel
-def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
+def _send_lower(t: Tables, m: Int, n: Int) -> None:
+    if t.mixes[m].rate == 48000:
+        n = _next_rate(t, m, 48000, 16000, n)
+        _send_at(t, m, 16000, n)
+    if t.mixes[m].wants & WANTS_8K:
+        _send_at(t, m, 8000, _next_rate(t, m, 16000, 8000, n))
+
+
+@kernel
+def _next_rate(t: Tables, m: Int, before: Int, after: Int, n: Int) -> Int:
+    mix, work = t.mixes[m], t.scratch[0]
+    return convert(work.window, mix.out_history, mix.out_wide_history, work.limited, n, before, after)
+
+
+@kernel
+def _send_at(t: Tables, m: Int, rate: Int, n: Int) -> None:
+    """The scratch `limited` to all listeners at this rate."""
+    converted, group = False, t.mixes[m].groups
+    while group >= 0:
+        if t.encoders[group].rate == rate:
+            if not converted:
+                to_16_bits(t.scratch[0].limited, n, t.scratch[0].frame)
+                converted = True
+            send_shared(t, group, t.mixes[m].first, n)
+        group = t.encoders[group].next
+
+
+@kernel
+def _tick(t: Tables, m: Int, now: Int) -> None:
     """Everything one mix does in one interval."""
     mix = t.mixes[m]
     n, look = mix.rate * mix.interval // 1000, mix.rate // 500
@@ -231,9 +290,10 @@ def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
     mix.voices = heard
     _room_sounds(t, m, n, look, heard)
     total(work.voices, work.sounds, work.everything, look + n)
-    for codec in range(others.shape[0]):
-        others[codec] = 0
-    others[G722] = mix.wide_legs
+    group = mix.groups
+    while group >= 0:
+        t.encoders[group].wanted = 0
+        group = t.encoders[group].next
     leg = mix.first
     while leg >= 0:
         record = t.legs[leg]
@@ -244,10 +304,10 @@ def _tick(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
                 _send_own(t, m, leg, n, look)
             else:
                 record.private = 0
-                others[record.codec] = 1
+                t.encoders[record.group].wanted = 1
         leg = record.next
     if not mix.lobby:
-        _send_shared(t, m, n, look, others)
+        _send_shared(t, m, n, look)
     _keep_tails(t, m, n, look)
     mix.ticks += 1
 
@@ -267,7 +327,7 @@ def _keep_tails(t: Tables, m: Int, n: Int, look: Int) -> None:
 
 
 @kernel
-def _do_due(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
+def _do_due(t: Tables, m: Int, now: Int) -> None:
     """Tick a mix as often as its clock says; after a long stop the clock is set forward instead."""
     mix = t.mixes[m]
     period = mix.interval * 1_000_000
@@ -277,7 +337,7 @@ def _do_due(t: Tables, m: Int, now: Int, others: NDArray[np.int64]) -> None:
         mix.due += missed * period
     while mix.due <= now:
         if mix.first >= 0 or mix.queue_head >= 0:
-            _tick(t, m, now, others)
+            _tick(t, m, now)
         mix.due += period
 
 
@@ -289,13 +349,12 @@ def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
     """
     for k in range(t.sockets.shape[0]):
         receive(t, k, now, real_offset)
-    others = np.zeros(3, np.int64)
     following = np.int64(-1)
     for m in range(t.mixes.shape[0]):
         mix = t.mixes[m]
         if mix.state == FREE or (mix.first < 0 and mix.queue_head < 0):
             continue
-        _do_due(t, m, now, others)
+        _do_due(t, m, now)
         if following < 0 or mix.due < following:
             following = mix.due
     flush(t)

@@ -22,12 +22,17 @@ class MediaAgreement:
     remote_address: str
     remote_port: int
     signalling_address: str
-    codec: str  # "PCMU", "PCMA" or "G722"
+    codec: str  # "PCMU", "PCMA", "G722", "L16" or "OPUS"
     payload_type: int
     event_payload_type: int | None  # telephone-event (RFC 4733); None: digits are looked for in the sound
     ptime: int = 20
     send: bool = True  # False: the other side does not want to hear us (hold)
     receive: bool = True  # False: the other side does not send
+    rate: int = 8000  # Hz: of L16 (8000, 16000 or 48000); of Opus what the other side can play at most
+    bits_per_second: int = 0  # of Opus, at most (maxaveragebitrate, RFC 7587); 0: no wish
+    fec: bool = False  # useinbandfec
+    dtx: bool = False  # usedtx
+    constant: bool = False  # cbr
 
 
 @dataclass(frozen=True, slots=True)

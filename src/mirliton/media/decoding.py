@@ -1,0 +1,177 @@
+"""Packets to samples, whatever the codec: how long a packet is, what it says, and what is made of one that is missing.
+
+Everything goes to the end of a leg's `ready` samples, at the leg's rate. Durations are ts units (1/8 ms).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirliton.media import counting
+from mirliton.media.codecs import g722
+from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
+from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples
+from mirliton.media.digits import listen
+from mirliton.media.kernels import Int, Real, fast_kernel, kernel
+from mirliton.media.limits import HISTORY, MAX_PTIME
+from mirliton.media.samples import clear, copy, look_up
+from mirliton.media.tables import G722, L16, OPUS, PCMA, Tables
+
+_FADE_MS = 60
+_LONGEST = MAX_PTIME * 8
+
+
+@kernel
+def duration(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
+    """How much time a payload of `size` bytes fills; -1 for one that cannot be decoded."""
+    record = t.legs[leg]
+    if record.codec == OPUS:
+        span = np.int64(opus_packet_get_nb_samples(payload.ctypes.data, np.int32(size), np.int32(8000)))
+    elif record.codec == L16:
+        span = np.int64(-1) if size % 2 else size // 2 * 8000 // record.rate
+    else:
+        span = np.int64(size)
+    return span if 0 < span <= _LONGEST else np.int64(-1)
+
+
+@kernel
+def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
+    """Append what a packet says; returns the number of samples. What a codec refuses counts as malformed."""
+    record = t.legs[leg]
+    out = t.lines[leg].ready[record.ready :]
+    t.counters[counting.DECODES] += 1
+    samples = np.int64(size)
+    if record.codec == OPUS:
+        samples = _opus(t, leg, payload.ctypes.data, size, out, MAX_PTIME * record.rate // 1000, 0)
+    elif record.codec == G722:
+        g722.decode(t.lines[leg].g722_decode, payload, 0, size, out)
+        samples = np.int64(2 * size)
+    elif record.codec == L16:
+        samples = np.int64(size // 2)
+        _from_network_order(payload, out, samples)
+    elif record.codec == PCMA:
+        look_up(ALAW_DECODE, payload, out, size)
+    else:
+        look_up(ULAW_DECODE, payload, out, size)
+    if record.event_payload_type < 0:
+        # what was said, and only that: a pause made here would cut one key press into two
+        listen(t, leg, out, samples, record.rate // 8000)
+    if record.conceal_run > 0 and record.codec != OPUS:
+        _join(t, leg, out, samples)
+    record.conceal_run = 0
+    _appended(t, leg, out, samples)
+    return samples
+
+
+@kernel
+def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> None:
+    """Append `span` of a lost packet of Opus from the one behind it: its FEC, and where it has none a guess."""
+    record = t.legs[leg]
+    out = t.lines[leg].ready[record.ready :]
+    wanted = span * (record.rate // 8000)
+    samples = _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
+    _appended(t, leg, out, samples)
+
+
+@kernel
+def conceal(t: Tables, leg: Int, span: Int) -> Int:
+    """Append a guess at `span` or a little more; silence unless the leg is being heard. Returns the span."""
+    record = t.legs[leg]
+    ratio = record.rate // 8000
+    out = t.lines[leg].ready[record.ready :]
+    if record.codec == OPUS:
+        span = (span + 19) // 20 * 20  # libopus conceals in steps of 2.5 ms
+    if not record.talking:
+        clear(out, span * ratio)
+    elif record.codec == OPUS:
+        _opus(t, leg, 0, 0, out, span * ratio, 0)
+    else:
+        _repeat(t, leg, out, span * ratio)
+    if record.talking:
+        record.conceal_run += span * ratio
+        record.concealed += span
+    record.ready += span * ratio
+    return np.int64(span)
+
+
+@kernel
+def _opus(t: Tables, leg: Int, payload: Int, size: Int, out: NDArray[np.int16], room: Int, fec: Int) -> Int:
+    state = t.opus_decoders[leg].ctypes.data
+    samples = opus_decode(state, payload, np.int32(size), out.ctypes.data, np.int32(room), np.int32(fec))
+    if samples >= 0:
+        return np.int64(samples)
+    t.legs[leg].malformed += 1
+    clear(out, room)
+    return np.int64(room)
+
+
+@kernel
+def _appended(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
+    record = t.legs[leg]
+    record.ready += samples
+    if record.codec != OPUS and (record.talking or record.energy_level == 0):
+        _keep_history(t, leg, out, samples)
+
+
+@fast_kernel
+def _from_network_order(payload: NDArray[np.uint8], out: NDArray[np.int16], samples: Int) -> None:
+    for i in range(samples):
+        value = (np.int32(payload[2 * i]) << 8) | np.int32(payload[2 * i + 1])
+        out[i] = value - 65536 if value >= 32768 else value
+
+
+@kernel
+def _join(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
+    """From the guess to what was said, smoothly, in 2.5 ms."""
+    record = t.legs[leg]
+    overlap = min(samples, record.rate // 400)
+    for i in range(overlap):
+        weight = np.float32(i + 1) / overlap
+        guess = _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
+        out[i] = np.int64(weight * out[i] + (1 - weight) * guess)
+
+
+@kernel
+def _keep_history(t: Tables, leg: Int, heard: NDArray[np.int16], samples: Int) -> None:
+    """Remember the last 30 ms that were said, for guesses."""
+    line, past = t.lines[leg].history, t.scratch[0].past
+    if samples >= HISTORY:
+        copy(heard[samples - HISTORY :], line, HISTORY)
+        return
+    copy(line[samples:], past, HISTORY - samples)
+    copy(past, line, HISTORY - samples)
+    copy(heard, line[HISTORY - samples :], samples)
+
+
+@kernel
+def _guess(history: NDArray[np.int16], lag: Int, at: Int, rate: Int) -> Real:
+    """The last period again and again, fading to silence in 60 ms."""
+    fade = 1.0 - at * 1000.0 / (_FADE_MS * rate)
+    if fade <= 0:
+        return 0.0
+    return np.float64(fade * history[HISTORY - lag + at % lag])
+
+
+@kernel
+def _best_lag(history: NDArray[np.int16], rate: Int) -> Int:
+    """The period (2.5 to 15 ms) after which the last 10 ms repeat best."""
+    span, best, best_score = rate // 100, rate // 200, -1.0
+    step = rate // 8000
+    for lag in range(rate // 400, rate * 15 // 1000, (step + 1) // 2):
+        product, energy = 0.0, 1.0
+        for i in range(0, span, 2 * step):
+            earlier = np.float64(history[HISTORY - span - lag + i])
+            product += earlier * history[HISTORY - span + i]
+            energy += earlier * earlier
+        score = product / np.sqrt(energy)
+        if score > best_score:
+            best, best_score = lag, score
+    return np.int64(best)
+
+
+@kernel
+def _repeat(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
+    record = t.legs[leg]
+    if record.conceal_run == 0:
+        record.conceal_lag = _best_lag(t.lines[leg].history, record.rate)
+    for i in range(samples):
+        out[i] = np.int64(_guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate))
