@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,11 @@ from mirliton.media.engine import Engine
 from mirliton.media.kernels import entry
 from mirliton.media.tables import LEG, Capacity, make_tables, map_taps
 from mirliton.media.taps import TapMemory
+from tests.media.opus_phone import OpusDecoder, OpusEncoder
 
 MS = 1_000_000
 LOOPBACK = 0x7F000001
-_PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9}
+_PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "OPUS": 111, "L16": 96}
 
 Samples = NDArray[np.int16]
 
@@ -42,13 +44,17 @@ class FakeCaller:
         ptime: int = 20,
         phase_ms: int = 0,
         events: bool = True,
+        rate: int = 0,
+        opus: dict[str, Any] | None = None,
     ) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
         self.port: int = self.socket.getsockname()[1]
         self.signal, self.codec, self.ptime, self.phase_ms = signal, codec, ptime, phase_ms
-        self.rate = 16000 if codec == "G722" else 8000
+        self.rate = rate or {"G722": 16000, "OPUS": 48000, "L16": 16000}.get(codec, 8000)
+        self.clock = {"OPUS": 48, "L16": self.rate // 1000}.get(codec, 8)  # per ms
+        self.opus = OpusEncoder(**(opus or {}))
         self.event_payload_type = 101 if events else -1
         self.ssrc, self.sequence, self.timestamp, self.at = 0x1234, 65530, 0xFFFFFF00, 0
         self.sending = True
@@ -66,6 +72,10 @@ class FakeCaller:
             out = np.zeros(n // 2, np.uint8)
             _encode_g722(self._encoder, pcm, n // 2, out, 0)
             return out.tobytes()
+        if self.codec == "OPUS":
+            return self.opus.encode(pcm)
+        if self.codec == "L16":
+            return pcm.astype(">i2").tobytes()
         table = ULAW_ENCODE if self.codec == "PCMU" else ALAW_ENCODE
         return bytes(table[pcm.astype(np.int32) + 32768])
 
@@ -78,7 +88,7 @@ class FakeCaller:
     def next_packet(self) -> bytes:
         data = self.packet(self.payload())
         self.sequence = (self.sequence + 1) & 0xFFFF
-        self.timestamp = (self.timestamp + self.ptime * 8) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + self.ptime * self.clock) & 0xFFFFFFFF
         self.sent += 1
         return data
 
@@ -91,8 +101,15 @@ class FakeCaller:
 
     def heard(self, last_ms: int | None = None) -> Samples:
         """Everything it was sent (or the last part), decoded."""
-        payload = np.frombuffer(b"".join(p[12:] for p in self.packets), np.uint8)
-        if self.codec == "G722":
+        payloads = [p[12:] for p in self.packets]
+        if self.codec == "OPUS":
+            decoder = OpusDecoder()
+            out = np.concatenate([np.zeros(0, np.int16), *(decoder.decode(payload) for payload in payloads)])
+            return out if last_ms is None else out[-last_ms * 48 :]
+        payload = np.frombuffer(b"".join(payloads), np.uint8)
+        if self.codec == "L16":
+            out = np.frombuffer(payload.tobytes(), ">i2").astype(np.int16)
+        elif self.codec == "G722":
             out = np.zeros(2 * len(payload), np.int16)
             _decode_g722(g722.initial_state(), payload, 0, len(payload), out)
         else:
@@ -157,6 +174,7 @@ class EngineBench:
             "timestamp": 4294960000,
             "waits": False,
             "relatch": True,
+            "rate": caller.rate,
         }
         return m.ConnectLeg(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
-from mirliton.media.codecs.opus import SET_PREDICTION_DISABLED, opus_encode, opus_encoder_ctl
+from mirliton.media.codecs.opus import opus_encode
 from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import FIFO, G722_STATE, OPUS_ENCODER_BYTES
 from mirliton.media.samples import copy, look_up_code
@@ -77,21 +77,9 @@ def go_on_alone(t: Tables, group: Int, own: Int) -> None:
 
 
 @kernel
-def welcome_back(t: Tables, group: Int) -> None:
-    """The next shared packet can be understood by who heard another encoder's until now (Opus: no prediction)."""
-    if t.encoders[group].codec == OPUS:
-        t.encoders[group].fresh = 1
-
-
-@kernel
 def _opus(t: Tables, e: Int, pcm: NDArray[np.int16], samples: Int, out: NDArray[np.uint8]) -> Int:
     encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
-    if encoder.fresh:
-        opus_encoder_ctl(state, np.int32(SET_PREDICTION_DISABLED), np.int32(1))
     count = opus_encode(state, pcm.ctypes.data, np.int32(samples), out.ctypes.data, np.int32(encoder.most_bytes))
-    if encoder.fresh:
-        opus_encoder_ctl(state, np.int32(SET_PREDICTION_DISABLED), np.int32(0))
-        encoder.fresh = 0
     return np.int64(max(count, 0))
 
 

@@ -204,7 +204,7 @@ class Sounding:
         encoder = self._t.encoders[index]
         encoder.codec, encoder.rate, encoder.next, encoder.legs = kind.codec, kind.rate, -1, 0
         encoder.packet, encoder.span = kind.rate * kind.ptime // 1000, kind.ptime * 8
-        encoder.used, encoder.fresh, encoder.wanted, encoder.most_bytes = 0, 0, 1, _MOST_OPUS_BYTES
+        encoder.used, encoder.wanted, encoder.most_bytes = 0, 1, _MOST_OPUS_BYTES
         if kind.codec == G722:
             g722.reset(encoder.g722)
         elif kind.codec == OPUS:

@@ -213,7 +213,6 @@ ENCODER = _record_type(
         ("most_bytes", "i8"),  # of a packet of Opus
         ("legs", "i8"),
         ("wanted", "i8"),  # somebody hears it in this tick
-        ("fresh", "i8"),  # the next packet is not to lean on the ones before
         ("used", "i8"),  # samples in the fifo
         ("g722", "i4", (G722_STATE,)),
         ("fifo", "i2", (FIFO,)),

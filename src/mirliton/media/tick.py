@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
-from mirliton.media.encoding import go_on_alone, welcome_back
+from mirliton.media.encoding import go_on_alone
 from mirliton.media.gate import amplify, judge
 from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
 from mirliton.media.limiter import limit
@@ -136,10 +136,7 @@ def _stays_apart(t: Tables, m: Int, leg: Int) -> bool:
         record.like_all = 0
         return True
     record.like_all += 1
-    if record.codec == OPUS and record.like_all * t.mixes[m].interval < _ALIKE_MS:
-        return True
-    welcome_back(t, record.group)
-    return False
+    return bool(record.codec == OPUS and record.like_all * t.mixes[m].interval < _ALIKE_MS)
 
 
 @kernel

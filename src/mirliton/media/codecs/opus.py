@@ -22,7 +22,7 @@ from mirliton.media.limits import OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES
 RATES = (8000, 12000, 16000, 24000, 48000)
 VOIP = 2048
 _SET_BITRATE, _SET_VBR, _SET_COMPLEXITY, _SET_FEC = 4002, 4006, 4010, 4012
-_SET_LOSS, _SET_DTX, SET_PREDICTION_DISABLED = 4014, 4016, 4042
+_SET_LOSS, _SET_DTX = 4014, 4016
 _SET_MAX_BANDWIDTH, _SET_SIGNAL, _VOICE = 4004, 4024, 3001
 _BANDWIDTHS = {8000: 1101, 12000: 1102, 16000: 1103, 24000: 1104, 48000: 1105}
 _OK = 0
@@ -74,9 +74,6 @@ opus_encode = _external("opus_encode", types.uintp, types.uintp, types.int32, ty
 
 opus_packet_get_nb_samples = _external("opus_packet_get_nb_samples", types.uintp, types.int32, types.int32)
 """(packet, bytes, rate) -> samples it makes; negative: no packet of Opus."""
-
-opus_encoder_ctl = _external("opus_encoder_ctl", types.uintp, types.int32, types.int32)
-"""(state, request, value) -> 0."""
 
 
 def _check_sizes() -> None:
