@@ -167,3 +167,74 @@ def test_whatever_comes_as_opus_is_survived(bench: EngineBench) -> None:
         bench.run(20)
     assert bench.tables.legs[0].malformed > 50
     assert level(bench.callers[0].heard(last_ms=400), 700, 48000) > AUDIBLE
+
+
+def _levelled(caller: FakeCaller, level_db: int) -> bytes:
+    """The next packet, with a header extension that says how loud it is (RFC 6464, id 3)."""
+    data = caller.next_packet()
+    extension = bytes([0xBE, 0xDE, 0, 1, 0x30, 0x80 | level_db, 0, 0])
+    return bytes([data[0] | 0x10]) + data[1:12] + extension + data[12:]
+
+
+def _talks(t: np.ndarray) -> np.ndarray:
+    """Speech-like: half a second of tone in every three, a hum far below the gate in between."""
+    return tone(800)(t) * (t % 3.0 < 0.5) + tone(200, 15)(t)
+
+
+def _level_of(caller: FakeCaller) -> int:
+    n = caller.rate * caller.ptime // 1000
+    pcm = _talks((caller.at + np.arange(n)) / caller.rate)
+    return min(127, round(-20 * np.log10(np.sqrt(np.mean(pcm**2)) / 32768)))
+
+
+def test_what_packets_say_of_their_level_saves_decoding_and_changes_nothing_else(bench: EngineBench) -> None:
+    outcomes = []
+    for extension in (0, 3):
+        with_level = EngineBench()
+        try:
+            with_level.add(FakeCaller(_talks, "OPUS"), level_extension=extension)
+            with_level.add(FakeCaller(silence, "PCMU"))
+            with_level.join_all(with_level.open_mix(rate=48000, energy=100))
+            caller = with_level.callers[0]
+            caller.sending = False
+            at = []
+            for packet in range(600):
+                said = _level_of(caller)
+                with_level.send_to(0, _levelled(caller, said))
+                with_level.run(20)
+                at += [(packet, event) for event in with_level.events]
+                with_level.events.clear()
+            decodes = int(with_level.counters[counting.DECODES]) - 600  # of the other caller
+            heard = [(n, event.on) for n, event in at if isinstance(event, m.TalkingChanged) and event.leg == 0]
+            outcomes.append((heard, decodes, level(with_level.callers[1].heard()[-8000 * 3 :], 800)))
+        finally:
+            with_level.close()
+    (plain, all_decodes, plain_level), (gated, few_decodes, gated_level) = outcomes
+    assert plain == gated
+    assert len(plain) >= 7
+    assert few_decodes < 0.6 * all_decodes  # half a second of speech and 800 ms until the gate closes, of three
+    assert abs(plain_level / gated_level - 1) < 0.1
+
+
+def test_a_muted_caller_is_not_decoded(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(700), "OPUS"))
+    bench.join_all(bench.open_mix(rate=48000))
+    bench.run(500)
+    bench.set(0, muted=True)
+    bench.run(100)
+    before = int(bench.counters[counting.DECODES])
+    bench.run(2000)
+    assert int(bench.counters[counting.DECODES]) == before
+
+
+def test_of_silence_by_dtx_nothing_is_decoded_and_nothing_clicks(bench: EngineBench) -> None:
+    bench.add(FakeCaller(_pauses, "OPUS", opus={"dtx": True}))
+    bench.add(FakeCaller(silence, "PCMU"))
+    bench.join_all(bench.open_mix(rate=48000))
+    bench.run(8000)
+    decodes = int(bench.counters[counting.DECODES])
+    assert decodes < 400 + 0.75 * 400
+
+
+def _pauses(t: np.ndarray) -> np.ndarray:
+    return tone(800)(t) * (t % 4.0 < 1.0)

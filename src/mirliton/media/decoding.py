@@ -63,6 +63,16 @@ def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
 
 
 @kernel
+def append_silence(t: Tables, leg: Int, span: Int) -> None:
+    """What a packet says that is not worth decoding."""
+    record = t.legs[leg]
+    samples = span * (record.rate // 8000)
+    clear(t.lines[leg].ready[record.ready :], samples)
+    record.ready += samples
+    record.conceal_run = 0
+
+
+@kernel
 def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> None:
     """Append `span` of a lost packet of Opus from the one behind it: its FEC, and where it has none a guess."""
     record = t.legs[leg]

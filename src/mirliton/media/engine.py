@@ -13,7 +13,7 @@ import numpy as np
 
 from mirliton.media import counting
 from mirliton.media import messages as m
-from mirliton.media.gate import close_gate
+from mirliton.media.gate import close_gate, quiet_level
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
 from mirliton.media.sounding import Sounding, clock_of
@@ -166,6 +166,7 @@ class Engine:
         self._sound.agree(c, fresh=fresh)
         record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
         record.may_send, record.may_receive = int(c.send), int(c.receive)
+        record.level_extension = c.level_extension
         if not fresh and c.relatch:
             self._forget_offered(c.leg)
         record.allowed_ip_1, record.allowed_ip_2 = c.remote_ip, c.signalling_ip
@@ -244,6 +245,7 @@ class Engine:
         record.isolated, record.energy_level = int(c.isolated), c.energy_level
         record.voices_only = int(c.voices_only)
         record.input_gain, record.output_gain = c.input_gain, c.output_gain
+        record.quiet_level = quiet_level(c.energy_level, c.input_gain)
         if c.muted or c.held or c.isolated:
             close_gate(self._t, c.leg)
 
@@ -292,6 +294,7 @@ class Engine:
         record.contributes = record.trails = 0
         t.lines[leg].in_history[:] = t.lines[leg].in_wide_history[:] = 0
         record.energy_level = t.mixes[record.mix].energy_level
+        record.quiet_level = quiet_level(int(record.energy_level), float(record.input_gain))
 
     def _link(self, leg: int, mix: int) -> None:
         t = self._t

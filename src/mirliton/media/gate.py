@@ -1,5 +1,7 @@
 """Who is audible: the energy gate of semantics 3.2."""
 
+import math
+
 import numpy as np
 
 from mirliton.media.kernels import Int, kernel
@@ -11,6 +13,18 @@ _LOUD = 400  # this much above the level opens at once
 _OPEN_AFTER = 5
 _CLOSE_AFTER = 40
 _MOST_SMOOTHED = 25000.0
+_LEVEL_MARGIN = 3  # dB
+
+
+def quiet_level(energy_level: int, gain: float) -> int:
+    """The audio level (RFC 6464, dB below overload) from which on a packet surely does not pass the gate.
+
+    The mean size of samples is never above their root mean square, which is what senders measure; 3 dB are left for
+    those who measure otherwise. 127 is said of nothing but silence.
+    """
+    if energy_level <= 0 or gain <= 0:
+        return 127
+    return min(127, math.ceil(-20 * math.log10(energy_level / gain / 32768)) + _LEVEL_MARGIN)
 
 
 @kernel

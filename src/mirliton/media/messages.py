@@ -44,6 +44,8 @@ class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     fec: bool = False
     dtx: bool = False
     constant: bool = False
+    level_extension: int = 0
+    """The id of header extensions that tell how loud a packet is (RFC 6464); 0: none."""
 
 
 class CloseLeg(Message, frozen=True, array_like=True, tag=True):

@@ -11,7 +11,7 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 
 import numpy as np
 
-from mirliton.media.decoding import conceal, decode, recover
+from mirliton.media.decoding import append_silence, conceal, decode, recover
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.samples import clear, copy
@@ -131,11 +131,24 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     record.position += span + gap
     record.waited = 0
     before = record.ready
+    if _is_silence(t, leg, slot):
+        append_silence(t, leg, span)
+        return True
     payload = t.lines[leg].arena[t.lines[leg].slot_at[slot] % record.arena_bytes :]
     decode(t, leg, payload, t.lines[leg].slot_size[slot])
     if gap < 0:
         _drop(t, leg, before, -gap * (record.rate // 8000))
     return True
+
+
+@kernel
+def _is_silence(t: Tables, leg: Int, slot: Int) -> bool:
+    """Not worth decoding: nobody hears this leg, and the packet itself says that it would not pass the gate."""
+    record = t.legs[leg]
+    return bool(
+        record.codec == OPUS and not record.talking and t.lines[leg].slot_level[slot] >= record.quiet_level
+        and record.event_payload_type >= 0
+    )  # fmt: skip
 
 
 @kernel

@@ -1,6 +1,7 @@
 """Packets in: read in batches, checked (RFC 3550 A.1), told apart by source, and kept for the jitter buffer."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media.decoding import duration
@@ -10,13 +11,14 @@ from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
-from mirliton.media.tables import CONNECTED, Tables
+from mirliton.media.tables import CONNECTED, OPUS, Tables
 
 _WRAP = np.int64(1) << 32
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
 _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
+_MOST_DTX_BYTES = 2  # RFC 7845 4.1: the TOC alone, or with a frame of nothing
 
 
 @kernel
@@ -111,7 +113,28 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
     _measure_jitter(t, leg, full_ts, arrival)
     if _keep(t, leg, row, full, full_ts, start, end - start):
         t.lines[leg].slot_span[full & (SLOTS - 1)] = span
+        t.lines[leg].slot_level[full & (SLOTS - 1)] = _said_level(t, leg, b, start, end - start)
         _note_slack(t, leg, full_ts, now)
+
+
+@kernel
+def _said_level(t: Tables, leg: Int, b: NDArray[np.uint8], start: Int, size: Int) -> Int:
+    """How far below full scale the sender says this packet is, in dB: RFC 6464, or a packet of Opus without sound."""
+    record = t.legs[leg]
+    if record.codec == OPUS and size <= _MOST_DTX_BYTES:
+        return np.int64(127)
+    if record.level_extension == 0 or not b[0] & 0x10:
+        return np.int64(-1)
+    at = 12 + 4 * np.int64(b[0] & 15)
+    if b[at] != 0xBE or b[at + 1] != 0xDE:  # one-byte headers, RFC 8285 section 4.2
+        return np.int64(-1)
+    at += 4
+    while at + 1 < start:
+        length = np.int64(b[at] & 15) + 1
+        if b[at] >> 4 == record.level_extension:
+            return np.int64(b[at + 1] & 0x7F)
+        at += 1 if b[at] == 0 else length + 1
+    return np.int64(-1)
 
 
 @kernel

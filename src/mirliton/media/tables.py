@@ -67,6 +67,8 @@ LEG = _record_type(
         ("rate", "i8"),  # of its decoded sound, Hz
         ("widest", "i8"),  # the highest rate that it can use
         ("ts_step", "i8"),  # RTP clock units in 1/8 ms
+        ("level_extension", "i8"),  # its id (RFC 6464), 0: none
+        ("quiet_level", "i8"),  # a packet that says it is this many dB below full scale does not pass the gate
         ("payload_type", "i8"),
         ("event_payload_type", "i8"),  # -1: none agreed, digits are looked for in the sound
         ("ptime", "i8"),
@@ -226,6 +228,7 @@ LINE = _record_type(
         ("slot_at", "i8", (SLOTS,)),
         ("slot_size", "i8", (SLOTS,)),
         ("slot_span", "i8", (SLOTS,)),  # ts units
+        ("slot_level", "i8", (SLOTS,)),  # dB below full scale that the sender says (RFC 6464), 127: silence, -1: unknown
         ("g722_decode", "i4", (G722_STATE,)),
         ("in_history", "f4", (FIR_HISTORY,)),
         ("in_wide_history", "f4", (WIDE_HISTORY,)),

@@ -33,6 +33,7 @@ class MediaAgreement:
     fec: bool = False  # useinbandfec
     dtx: bool = False  # usedtx
     constant: bool = False  # cbr
+    level_extension: int = 0  # id of the audio level header extension (RFC 6464); 0: not agreed
 
 
 @dataclass(frozen=True, slots=True)
