@@ -104,7 +104,8 @@ class MediaSettings(_Section):
     clip_memory_bytes: int = 512 * 1024 * 1024
     clip_memory_bytes_per_account: int = 384 * 1024 * 1024
     max_clip_seconds: int = 600
-    max_rate: int = 16000
+    max_rate: int = 48000
+    opus_complexity: int = Field(5, ge=0, le=10)
     core: int | None = None
 
 

@@ -55,7 +55,7 @@ class Rooms:
         node: str = "localhost",
         max_rooms: int = 1000,
         max_members_per_room: int = 4000,
-        max_rate: int = 16000,
+        max_rate: int = 48000,
         published: Iterable[str] = PUBLISHED,
         events: EventFeed | None = None,
         sound_statistics: SoundStatistics | None = None,

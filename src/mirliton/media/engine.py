@@ -7,7 +7,6 @@ so a test can run minutes of a room in a moment. `process` puts it behind a sock
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 

@@ -340,7 +340,9 @@ class LegHandle:
             packets_duplicate=int(r["duplicate"]),
             concealed_ms=int(r["concealed"]) // 8,
             jitter_ms=float(r["jitter"]) / 8,
-            playout_delay_ms=max(0.0, float(r["highest_ts"] - r["position"]) / 8 + int(r["ready"]) * 1000 / int(r["rate"]))
+            playout_delay_ms=max(
+                0.0, float(r["highest_ts"] - r["position"]) / 8 + int(r["ready"]) * 1000 / int(r["rate"])
+            )
             if r["playing"]
             else 0.0,
             silent_for_ms=(now - max(int(r["last_arrival"]), self._opened_at)) / 1e6,

@@ -121,6 +121,7 @@ class MediaLink:
             legs=self._media.max_legs,
             mixes=self._media.max_mixes,
             core=self._media.core,
+            opus_complexity=self._media.opus_complexity,
         )
         engine = EngineProcess(self._reported)
         await engine.spawn(start, (self._shared, self._clips.descriptor, self._taps.descriptor, *sockets))

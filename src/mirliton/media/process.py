@@ -41,6 +41,7 @@ class Start(msgspec.Struct, frozen=True):
     legs: int
     mixes: int
     core: int | None = None
+    opus_complexity: int = 5
 
 
 class _Lateness:
@@ -139,7 +140,7 @@ class Process:
 
     def _begin(self, batch: m.Batch, now: int) -> Engine:
         resume = bool(batch.commands) and isinstance(batch.commands[0], m.Resume)
-        self._engine = Engine(_tables(self._start), now, resume=resume)
+        self._engine = Engine(_tables(self._start), now, resume=resume, opus_complexity=self._start.opus_complexity)
         return self._engine
 
     def _apply(self, engine: Engine, command: m.Command, now: int) -> None:

@@ -7,8 +7,6 @@ and encoded at the rate of the mix; nothing else ever changes its rate.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722, opus
 from mirliton.media.limits import SMALL_ARENA_BYTES
@@ -226,6 +224,3 @@ def _same_sound(first: m.ConnectLeg, second: m.ConnectLeg) -> bool:
         return c.codec, c.rate, c.ptime, c.bits_per_second, c.fec, c.dtx, c.constant
 
     return sound(first) == sound(second)
-
-
-assert np.int64(_ARENA_BYTES) % SMALL_ARENA_BYTES == 0

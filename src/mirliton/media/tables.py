@@ -4,7 +4,7 @@ Struct-of-records: what a kernel needs of a leg for one tick lies together in a 
 are larger, are arrays indexed by the same number. The same kernels run compiled (numba) and as plain Python.
 
 Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551); clocks of other codecs are a multiple
-(`ts_step`: 6 for Opus, RFC 7587) and are converted where packets come in and go out. Wall time is monotonic nanoseconds.
+(`ts_step`: 6 for Opus, RFC 7587) and are converted where packets come in and go out. Wall time: monotonic nanoseconds.
 """
 
 import mmap
@@ -228,7 +228,11 @@ LINE = _record_type(
         ("slot_at", "i8", (SLOTS,)),
         ("slot_size", "i8", (SLOTS,)),
         ("slot_span", "i8", (SLOTS,)),  # ts units
-        ("slot_level", "i8", (SLOTS,)),  # dB below full scale that the sender says (RFC 6464), 127: silence, -1: unknown
+        (
+            "slot_level",
+            "i8",
+            (SLOTS,),
+        ),  # dB below full scale, as the sender says (RFC 6464); -1: unknown
         ("g722_decode", "i4", (G722_STATE,)),
         ("in_history", "f4", (FIR_HISTORY,)),
         ("in_wide_history", "f4", (WIDE_HISTORY,)),

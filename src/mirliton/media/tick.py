@@ -194,9 +194,7 @@ def _send_own(t: Tables, m: Int, leg: Int, n: Int, look: Int) -> None:
         scale(t.scratch[0].limited, n, record.output_gain)
     line = t.lines[leg]
     limited = t.scratch[0].limited
-    samples = convert(
-        t.scratch[0].window, line.out_history, line.out_wide_history, limited, n, mix.rate, record.rate
-    )
+    samples = convert(t.scratch[0].window, line.out_history, line.out_wide_history, limited, n, mix.rate, record.rate)
     if record.queue_head >= 0:
         _add_queue(t, m, leg, samples)
     to_16_bits(limited, samples, t.scratch[0].frame)

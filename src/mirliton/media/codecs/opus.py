@@ -64,9 +64,7 @@ def _external(name: str, *arguments: Any) -> Any:
     return types.ExternalFunction(name, types.int32(*arguments))
 
 
-opus_decode = _external(
-    "opus_decode", types.uintp, types.uintp, types.int32, types.uintp, types.int32, types.int32
-)
+opus_decode = _external("opus_decode", types.uintp, types.uintp, types.int32, types.uintp, types.int32, types.int32)
 """(state, packet or 0, bytes, int16 out, samples there is room for, 1: the packet before, from its FEC) -> samples."""
 
 opus_encode = _external("opus_encode", types.uintp, types.uintp, types.int32, types.uintp, types.int32)
