@@ -184,7 +184,7 @@ def _talks(t: np.ndarray) -> np.ndarray:
 def _level_of(caller: FakeCaller) -> int:
     n = caller.rate * caller.ptime // 1000
     pcm = _talks((caller.at + np.arange(n)) / caller.rate)
-    return min(127, round(-20 * np.log10(np.sqrt(np.mean(pcm**2)) / 32768)))
+    return int(min(127, round(-20 * np.log10(np.sqrt(np.mean(pcm**2)) / 32768))))
 
 
 def test_what_packets_say_of_their_level_saves_decoding_and_changes_nothing_else(bench: EngineBench) -> None:

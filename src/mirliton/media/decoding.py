@@ -41,7 +41,7 @@ def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
     t.counters[counting.DECODES] += 1
     samples = np.int64(size)
     if record.codec == OPUS:
-        samples = _opus(t, leg, payload.ctypes.data, size, out, MAX_PTIME * record.rate // 1000, 0)
+        samples = np.int64(_opus(t, leg, payload.ctypes.data, size, out, MAX_PTIME * record.rate // 1000, 0))
     elif record.codec == G722:
         g722.decode(t.lines[leg].g722_decode, payload, 0, size, out)
         samples = np.int64(2 * size)

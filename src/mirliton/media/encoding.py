@@ -53,13 +53,13 @@ def encode(t: Tables, e: Int, pcm: NDArray[np.int16]) -> Int:
         return _opus(t, e, pcm, samples, out)
     if encoder.codec == G722:
         g722.encode(encoder.g722, pcm, samples // 2, out, 0)
-        return samples // 2
+        return np.int64(samples // 2)
     if encoder.codec == L16:
         _to_network_order(pcm, out, samples)
-        return 2 * samples
+        return np.int64(2 * samples)
     table = ALAW_ENCODE if encoder.codec == PCMA else ULAW_ENCODE
     look_up_code(table, pcm, out, samples)
-    return samples
+    return np.int64(samples)
 
 
 @kernel

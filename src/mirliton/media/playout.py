@@ -112,7 +112,7 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
         ready[i] = ready[wanted + i]
     if record.waited > _STARVED:
         ignore(t, leg)
-    return heard or record.conceal_run > 0
+    return bool(heard or record.conceal_run > 0)
 
 
 @kernel
