@@ -1,6 +1,6 @@
 """Packets to samples, whatever the codec: how long a packet is, what it says, and what is made of one that is missing.
 
-Everything goes to the end of a leg's `ready` samples, at the leg's rate. Durations are ts units (1/8 ms).
+Sound goes to the end of a leg's `ready` samples, at the leg's rate. Durations are ts units (1/8 ms).
 """
 
 import numpy as np
@@ -34,10 +34,16 @@ def duration(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
 
 
 @kernel
-def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
-    """Append what a packet says; returns the number of samples. What a codec refuses counts as malformed."""
+def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> None:
+    """Append what a packet says."""
     record = t.legs[leg]
-    out = t.lines[leg].ready[record.ready :]
+    record.ready += decode_into(t, leg, payload, size, t.lines[leg].ready[record.ready :])
+
+
+@kernel
+def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> Int:
+    """What a packet says into `out`; returns the number of samples. What a codec refuses counts as malformed."""
+    record = t.legs[leg]
     t.counters[counting.DECODES] += 1
     samples = np.int64(size)
     if record.codec == OPUS:
@@ -58,7 +64,7 @@ def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> Int:
     if record.conceal_run > 0 and record.codec != OPUS:
         _join(t, leg, out, samples)
     record.conceal_run = 0
-    _appended(t, leg, out, samples)
+    _remember(t, leg, out, samples)
     return samples
 
 
@@ -78,8 +84,7 @@ def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: In
     record = t.legs[leg]
     out = t.lines[leg].ready[record.ready :]
     wanted = span * (record.rate // 8000)
-    samples = _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
-    _appended(t, leg, out, samples)
+    record.ready += _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
 
 
 @kernel
@@ -115,9 +120,8 @@ def _opus(t: Tables, leg: Int, payload: Int, size: Int, out: NDArray[np.int16], 
 
 
 @kernel
-def _appended(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
+def _remember(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
     record = t.legs[leg]
-    record.ready += samples
     if record.codec != OPUS and (record.talking or record.energy_level == 0):
         _keep_history(t, leg, out, samples)
 

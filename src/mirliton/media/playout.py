@@ -10,12 +10,13 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mirliton.media.decoding import append_silence, conceal, decode, recover
+from mirliton.media.decoding import append_silence, conceal, decode, decode_into, recover
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.samples import clear, copy
-from mirliton.media.tables import OPUS, Tables
+from mirliton.media.tables import OPUS, Tables, place_of
 
 _START_MARGIN = 5_000_000  # ns that a first packet has to have waited, so that the next may be a little late
 _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at its next packet
@@ -38,9 +39,15 @@ def ignore(t: Tables, leg: Int) -> None:
 
 @kernel
 def _present(t: Tables, leg: Int, sequence: Int) -> bool:
-    slot = sequence & (SLOTS - 1)
-    fresh = t.legs[leg].arena_used - t.lines[leg].slot_at[slot] <= t.legs[leg].arena_bytes
-    return bool(t.lines[leg].slot_seq[slot] == sequence) and bool(fresh)
+    slot = t.slots[place_of(leg, sequence)]
+    return bool(slot.seq == sequence and t.legs[leg].arena_used - slot.at <= t.legs[leg].arena_bytes)
+
+
+@kernel
+def _payload(t: Tables, leg: Int, sequence: Int) -> NDArray[np.uint8]:
+    """From the first byte of a packet's payload on."""
+    arena: NDArray[np.uint8] = t.lines[leg].arena
+    return arena[t.slots[place_of(leg, sequence)].at & (t.legs[leg].arena_bytes - 1) :]
 
 
 @kernel
@@ -65,7 +72,7 @@ def _start(t: Tables, leg: Int, now: Int) -> bool:
         return False
     record.playing = 1
     record.head = sequence
-    record.position = t.lines[leg].slot_ts[sequence & (SLOTS - 1)]
+    record.position = t.slots[place_of(leg, sequence)].ts
     record.waited = 0
     record.skip_wanted = 0
     record.least_slack, record.slack_since = _UNKNOWN_SLACK, now
@@ -97,6 +104,8 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
         clear(t.scratch[0].frame, wanted)
         return False
     _review_delay(t, leg, now, frame)
+    if record.ready == 0 and _play_straight(t, leg, frame):
+        return True
     heard = record.ready > 0
     while record.ready < wanted:
         sequence = _next_present(t, leg)
@@ -116,12 +125,28 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
 
 
 @kernel
+def _play_straight(t: Tables, leg: Int, frame: Int) -> bool:
+    """The usual case: the packet whose turn it is is there, and is as long as the tick. Else nothing is done."""
+    record = t.legs[leg]
+    sequence = np.int64(record.head)
+    slot = t.slots[place_of(leg, sequence)]
+    if not _present(t, leg, sequence) or slot.ts != record.position or slot.span != frame:
+        return False
+    if _is_silence(t, leg, sequence):
+        return False
+    decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+    record.head = sequence + 1
+    record.position += frame
+    record.waited = 0
+    return True
+
+
+@kernel
 def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     """Decode the next packet that there is, or fill the hole before it. Says whether anything was heard."""
     record = t.legs[leg]
-    slot = sequence & (SLOTS - 1)
-    span = t.lines[leg].slot_span[slot]
-    gap = t.lines[leg].slot_ts[slot] - record.position
+    slot = t.slots[place_of(leg, sequence)]
+    span, gap = slot.span, slot.ts - record.position
     if gap > 0:
         _cross_gap(t, leg, gap, span, sequence)
         return False
@@ -131,22 +156,21 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     record.position += span + gap
     record.waited = 0
     before = record.ready
-    if _is_silence(t, leg, slot):
+    if _is_silence(t, leg, sequence):
         append_silence(t, leg, span)
         return True
-    payload = t.lines[leg].arena[t.lines[leg].slot_at[slot] % record.arena_bytes :]
-    decode(t, leg, payload, t.lines[leg].slot_size[slot])
+    decode(t, leg, _payload(t, leg, sequence), slot.length)
     if gap < 0:
         _drop(t, leg, before, -gap * (record.rate // 8000))
     return True
 
 
 @kernel
-def _is_silence(t: Tables, leg: Int, slot: Int) -> bool:
+def _is_silence(t: Tables, leg: Int, sequence: Int) -> bool:
     """Not worth decoding: nobody hears this leg, and the packet itself says that it would not pass the gate."""
     record = t.legs[leg]
     return bool(
-        record.codec == OPUS and not record.talking and t.lines[leg].slot_level[slot] >= record.quiet_level
+        record.codec == OPUS and not record.talking and t.slots[place_of(leg, sequence)].level >= record.quiet_level
         and record.event_payload_type >= 0
     )  # fmt: skip
 
@@ -172,9 +196,7 @@ def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> None:
         record.position += credit
         record.waited -= credit
     elif record.codec == OPUS and gap <= span and record.talking:
-        slot = sequence & (SLOTS - 1)
-        payload = t.lines[leg].arena[t.lines[leg].slot_at[slot] % record.arena_bytes :]
-        recover(t, leg, payload, t.lines[leg].slot_size[slot], gap)
+        recover(t, leg, _payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
         record.position += gap
     else:
         part = min(gap - span if record.codec == OPUS and gap > span else gap, _MOST_GUESSED)

@@ -11,7 +11,7 @@ from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
-from mirliton.media.tables import CONNECTED, OPUS, Tables
+from mirliton.media.tables import CONNECTED, OPUS, Tables, place_of
 
 _WRAP = np.int64(1) << 32
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
@@ -43,7 +43,7 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
 @kernel
 def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
     """Where the payload begins and ends, or (-1, 0) for what is no valid RTP packet."""
-    b = t.inbox[row].data
+    b = t.inbox[row].octets
     if size < 12 or size > 1500 or (b[0] >> 6) != 2:
         return -1, 0
     start = 12 + 4 * np.int64(b[0] & 15)
@@ -65,7 +65,7 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 @kernel
 def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int) -> None:
     t.counters[counting.PACKETS_IN] += 1
-    b = t.inbox[row].data
+    b = t.inbox[row].octets
     if size >= 8 and 200 <= b[1] <= 207:
         t.counters[counting.RTCP_IN] += 1  # on the same port (RFC 5761)
         return
@@ -112,8 +112,9 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
         return
     _measure_jitter(t, leg, full_ts, arrival)
     if _keep(t, leg, row, full, full_ts, start, end - start):
-        t.lines[leg].slot_span[full & (SLOTS - 1)] = span
-        t.lines[leg].slot_level[full & (SLOTS - 1)] = _said_level(t, leg, b, start, end - start)
+        slot = t.slots[place_of(leg, full)]
+        slot.span, slot.arrival = span, arrival
+        slot.level = _said_level(t, leg, b, start, end - start)
         _note_slack(t, leg, full_ts, now)
 
 
@@ -157,7 +158,7 @@ def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
     record.event_seen = 0
     record.playing, record.head = 0, record.lowest - _EARLIER
     for i in range(SLOTS):
-        t.lines[leg].slot_seq[i] = -1
+        t.slots[leg * SLOTS + i].seq = -1
 
 
 @kernel
@@ -192,23 +193,22 @@ def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
 def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int) -> bool:
     """Into the jitter buffer, unless it came twice or too late."""
     record = t.legs[leg]
-    slot = full & (SLOTS - 1)
-    if t.lines[leg].slot_seq[slot] == full:
+    slot = t.slots[place_of(leg, full)]
+    if slot.seq == full:
         record.duplicate += 1
         record.received -= 1
         return False
-    if full < record.head or t.lines[leg].slot_seq[slot] > full:
+    if full < record.head or slot.seq > full:
         record.late += 1
         return False
     at = record.arena_used
-    if at % record.arena_bytes + size > record.arena_bytes:
-        at += record.arena_bytes - at % record.arena_bytes
+    place = at & (record.arena_bytes - 1)
+    if place + size > record.arena_bytes:
+        at, place = at + record.arena_bytes - place, 0
     record.arena_used = at + size
-    place = at % record.arena_bytes
     line = t.lines[leg]
-    copy(t.inbox[row].data[start:], line.arena[place:], size)
-    line.slot_seq[slot], line.slot_ts[slot] = full, ts
-    line.slot_at[slot], line.slot_size[slot] = at, size
+    copy(t.inbox[row].octets[start:], line.arena[place:], size)
+    slot.seq, slot.ts, slot.at, slot.length = full, ts, at, size
     return True
 
 

@@ -106,7 +106,7 @@ def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload:
         flush(t)
     row = t.send_count[sockets]
     t.send_count[sockets] = row + 1
-    b = t.outbox[row].data
+    b = t.outbox[row].octets
     sequence, ssrc = record.sequence, record.ssrc
     b[0], b[1] = 0x80, payload_type | (np.int64(mark) << 7)
     b[2], b[3] = sequence >> 8, sequence & 255

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722, opus
-from mirliton.media.limits import SMALL_ARENA_BYTES
+from mirliton.media.limits import SLOTS, SMALL_ARENA_BYTES
 from mirliton.media.tables import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WANTS, Tables
 
 _LOBBY_RATE = 16000
@@ -71,7 +71,7 @@ class Sounding:
         record.rate = 0
         record.arena_bytes = _ARENA_BYTES if record.codec == L16 else SMALL_ARENA_BYTES
         record.arena_used = 0
-        t.lines[c.leg].slot_seq[:] = -1
+        t.slots["seq"][c.leg * SLOTS : (c.leg + 1) * SLOTS] = -1
         t.lines[c.leg].tone_state[:] = 0
         if mix >= 0:
             self.enter(c.leg)
@@ -169,7 +169,7 @@ class Sounding:
         t.encoders[group].legs += 1
         t.legs[leg].group = group
         t.encoders[leg].used = t.encoders[group].used
-        t.encoders[leg].fifo[:] = 0
+        t.encoders[leg].fifo[: t.encoders[group].used] = 0
 
     def _ungroup(self, leg: int) -> None:
         t, group = self._t, int(self._t.legs[leg].group)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import (
     ARENA_BYTES,
     BATCH,
@@ -221,18 +222,21 @@ ENCODER = _record_type(
     ],
 )
 
+SLOT = _record_type(
+    [  # a packet in a jitter buffer; each leg has SLOTS of them, and a packet's place is its sequence number
+        ("seq", "i8"),  # unwrapped; -1: none
+        ("ts", "i8"),
+        ("at", "i8"),  # of its payload, in bytes that ever went into the arena
+        ("length", "i8"),
+        ("span", "i8"),  # ts units
+        ("level", "i8"),  # dB below full scale, as the sender says (RFC 6464); -1: unknown
+        ("arrival", "i8"),  # engine clock, ns
+        ("spare", "i8"),  # 64 bytes: one line of the processor's cache
+    ],
+)
+
 LINE = _record_type(
-    [  # a leg's buffers: the engine's own, not shared
-        ("slot_seq", "i8", (SLOTS,)),
-        ("slot_ts", "i8", (SLOTS,)),
-        ("slot_at", "i8", (SLOTS,)),
-        ("slot_size", "i8", (SLOTS,)),
-        ("slot_span", "i8", (SLOTS,)),  # ts units
-        (
-            "slot_level",
-            "i8",
-            (SLOTS,),
-        ),  # dB below full scale, as the sender says (RFC 6464); -1: unknown
+    [  # a leg's buffers: the engine's own, not shared. What most legs never use comes last, and costs no memory then
         ("g722_decode", "i4", (G722_STATE,)),
         ("in_history", "f4", (FIR_HISTORY,)),
         ("in_wide_history", "f4", (WIDE_HISTORY,)),
@@ -241,9 +245,9 @@ LINE = _record_type(
         ("sound_history", "f4", (WIDE_HISTORY,)),
         ("own_tail", "f4", (LOOKAHEAD,)),
         ("tone_state", "f4", (TONE_STATE,)),
-        ("own", "f4", (MAX_FRAME,)),
         ("history", "i2", (HISTORY,)),
         ("arena", "u1", (ARENA_BYTES,)),
+        ("own", "f4", (MAX_FRAME,)),
         ("ready", "i2", (READY,)),
     ],
 )
@@ -272,10 +276,10 @@ INBOX = _record_type(
         ("name", "u1", (16,)),
         ("vector", "u8", (2,)),
         ("control", "i8", (CONTROL_BYTES // 8,)),
-        ("data", "u1", (RECEIVE_BYTES,)),
+        ("octets", "u1", (RECEIVE_BYTES,)),
     ],
 )
-OUTBOX = _record_type([("vector", "u8", (2,)), ("data", "u1", (PACKET_BYTES,))])
+OUTBOX = _record_type([("vector", "u8", (2,)), ("octets", "u1", (PACKET_BYTES,))])
 
 PLAY = _record_type(
     [
@@ -303,6 +307,12 @@ CHUNK = _record_type([("at", "i8"), ("rate", "i8"), ("count", "i8"), ("samples",
 DIGIT, TALKING, PLAY_DONE, LATCHED = 1, 2, 3, 4
 
 
+@kernel
+def place_of(leg: Int, sequence: Int) -> Int:
+    """Where a leg's packet with this sequence number has its slot."""
+    return np.int64(leg * SLOTS + (sequence & (SLOTS - 1)))
+
+
 Records = Any
 """An array of records; numpy's types cannot name their fields."""
 
@@ -315,6 +325,7 @@ class Tables(NamedTuple):
 
     legs: Records
     lines: Records
+    slots: Records
     mixes: Records
     encoders: Records
     opus_encoders: NDArray[np.int64]
@@ -386,6 +397,19 @@ def _records(dtype: np.dtype[np.void], count: int) -> Records:
     return np.zeros(count, dtype).view(np.recarray)
 
 
+def _pages(size: int) -> mmap.mmap:
+    """Memory of which only the pages that are used exist: numpy would ask for huge ones, which are filled by a byte."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _sparse(dtype: np.dtype[np.void], count: int) -> Records:
+    return np.frombuffer(_pages(count * dtype.itemsize), dtype, count).view(np.recarray)
+
+
+def _sparse_words(rows: int, width: int) -> NDArray[np.int64]:
+    return np.frombuffer(_pages(rows * width * 8), np.int64).reshape(rows, width)
+
+
 def make_tables(
     capacity: Capacity,
     legs: Records,
@@ -402,15 +426,16 @@ def make_tables(
     sockets["descriptor"] = descriptors
     scratch = _records(SCRATCH, 1)
     scratch["random"] = 0x9E3779B9
-    encoders = _records(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
+    encoders = _sparse(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
     tap_counts, chunks = taps or lonely_taps()
     tables = Tables(
         legs=legs,
-        lines=_records(LINE, n),
+        lines=_sparse(LINE, n),
+        slots=_records(SLOT, n * SLOTS),
         mixes=_records(MIX, capacity.mixes),
         encoders=encoders,
-        opus_encoders=np.zeros((len(encoders), OPUS_ENCODER_BYTES // 8), np.int64),
-        opus_decoders=np.zeros((n, OPUS_DECODER_BYTES // 8), np.int64),
+        opus_encoders=_sparse_words(len(encoders), OPUS_ENCODER_BYTES // 8),
+        opus_decoders=_sparse_words(n, OPUS_DECODER_BYTES // 8),
         plays=_records(PLAY, capacity.plays),
         relations=_records(RELATION, capacity.relations),
         taps=tap_counts,
@@ -436,8 +461,8 @@ def make_tables(
 def _point_headers_at_buffers(t: Tables) -> None:
     """Fill in `struct mmsghdr` and `struct iovec` (Linux, 64 bit) where they never change."""
     inbox = t.inbox.ctypes.data + np.arange(BATCH, dtype=np.uint64) * np.uint64(INBOX.itemsize)
-    offset = {name: np.uint64(INBOX.fields[name][1]) for name in ("name", "vector", "control", "data")}  # type: ignore[index]
-    t.inbox["vector"][:, 0] = inbox + offset["data"]
+    offset = {name: np.uint64(INBOX.fields[name][1]) for name in ("name", "vector", "control", "octets")}  # type: ignore[index]
+    t.inbox["vector"][:, 0] = inbox + offset["octets"]
     t.inbox["vector"][:, 1] = RECEIVE_BYTES
     t.receive_headers[:, 0] = inbox + offset["name"]
     t.receive_headers[:, 2] = inbox + offset["vector"]
@@ -446,6 +471,6 @@ def _point_headers_at_buffers(t: Tables) -> None:
     t.receive_headers[:, 5] = CONTROL_BYTES
     t.receive_headers[:, 4] = inbox + offset["control"]
     rows = t.outbox.ctypes.data + np.arange(len(t.outbox), dtype=np.uint64) * np.uint64(OUTBOX.itemsize)
-    t.outbox["vector"][:, 0] = rows + np.uint64(OUTBOX.fields["data"][1])  # type: ignore[index]
+    t.outbox["vector"][:, 0] = rows + np.uint64(OUTBOX.fields["octets"][1])  # type: ignore[index]
     t.send_headers[:, :, 1] = 16
     t.send_headers[:, :, 3] = 1
