@@ -120,7 +120,7 @@ class FakeCaller:
 class EngineBench:
     """Time goes in steps of 5 ms; packets are sent and collected on the way."""
 
-    def __init__(self, callers: Iterable[FakeCaller] = (), sockets: int = 2, legs: int = 64) -> None:
+    def __init__(self, callers: Iterable[FakeCaller] = (), sockets: int = 2, legs: int = 64, mixes: int = 16) -> None:
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sockets)]
         for s in self.sockets:
             s.bind(("127.0.0.1", 0))
@@ -131,7 +131,7 @@ class EngineBench:
         descriptors = [s.fileno() for s in self.sockets]
         self.taps = TapMemory(4)
         self.tables = make_tables(
-            Capacity(legs, 16, 128, sockets, 16),
+            Capacity(legs, mixes, 128, sockets, 16),
             records,
             self.counters,
             self.clips,

@@ -20,6 +20,7 @@ PAYLOAD_BYTES = 1500  # no longer payload is accepted
 OPUS_ENCODER_BYTES = 40_960  # room for libopus' state of one mono encoder
 OPUS_DECODER_BYTES = 24_576
 BATCH = 512  # packets a system call
+MOST_UNSENT = 2048  # packets that wait to be handed over
 EVENT_RING = 8192
 TONE_STATE = 17  # eight filters of two values each, and the power
 RECEIVE_BYTES = 1600  # no longer datagram is RTP here

@@ -203,7 +203,8 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
         return False
     at = record.arena_used
     place = at & (record.arena_bytes - 1)
-    if place + size > record.arena_bytes:
+    nothing_waits = full == record.head and full == record.highest  # then use the same memory again: it is in the cache
+    if place + size > record.arena_bytes or (nothing_waits and place > 0):
         at, place = at + record.arena_bytes - place, 0
     record.arena_used = at + size
     line = t.lines[leg]
