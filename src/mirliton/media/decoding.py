@@ -102,10 +102,19 @@ def conceal(t: Tables, leg: Int, span: Int) -> Int:
     else:
         _repeat(t, leg, out, span * ratio)
     if record.talking:
-        record.conceal_run += span * ratio
-        record.concealed += span
+        _count_guess(t, leg, span)
     record.ready += span * ratio
     return np.int64(span)
+
+
+@kernel
+def _count_guess(t: Tables, leg: Int, span: Int) -> None:
+    record = t.legs[leg]
+    before = record.conceal_run // (record.rate // 8000)
+    record.conceal_run += span * (record.rate // 8000)
+    record.concealed += span
+    if before + span > _FADE_MS * 8:
+        record.concealed_long += span if before > _FADE_MS * 8 else before + span
 
 
 @kernel

@@ -47,7 +47,8 @@ _MOST_KEYS = 12
 _RETIRED_NS = 2_000_000_000
 _KEPT = (
     "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
-    "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "next_read",
+    "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "concealed_long",
+    "stretched", "accelerated", "next_read",
 )  # fmt: skip
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 

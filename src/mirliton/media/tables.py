@@ -135,7 +135,10 @@ LEG = _record_type(
         ("highest_raw", "i8"),  # RTP timestamp (32 bits) of the newest packet
         ("highest_ts", "i8"),
         ("waited", "i8"),  # ts units concealed while waiting for a late packet
-        ("concealed", "i8"),
+        ("concealed", "i8"),  # ts units, in all
+        ("concealed_long", "i8"),  # of it in runs of more than 60 ms: what a guess cannot hide
+        ("stretched", "i8"),  # ts units by which the sound was made longer
+        ("accelerated", "i8"),  # and shorter, or skipped
         ("conceal_run", "i8"),
         ("conceal_lag", "i8"),
         ("least_slack", "i8"),
