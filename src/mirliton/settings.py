@@ -85,11 +85,16 @@ class SipSettings(_Section):
     link_attempts_per_minute: int = 30
 
 
+Codec = Literal["OPUS", "G722", "PCMU", "PCMA", "L16", "L16/48000", "L16/16000", "L16/8000"]
+
+
 class RtpSettings(_Section):
-    """Where audio is sent and received."""
+    """Where audio is sent and received, and in which codecs."""
 
     listen: HostPorts = "127.0.0.1:10000-10031"
     public_address: str | None = None
+    codecs: list[Codec] = Field(["OPUS", "G722", "PCMU", "PCMA"], min_length=1)
+    trunk_codecs: list[Codec] | None = Field(None, min_length=1)
     timeout_seconds: int = 60
     settle_milliseconds: int = Field(250, ge=0, le=5000)
 

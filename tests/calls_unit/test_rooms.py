@@ -49,6 +49,7 @@ class House:
         self,
         engine: FakeEngine | None = None,
         max_rooms: int = 10,
+        max_rate: int = 48_000,
         sounds: type[FakeSounds] = FakeSounds,
         **conference: Any,
     ) -> None:
@@ -58,7 +59,9 @@ class House:
         )
         self.engine = engine or FakeEngine()
         self.names = FakeNames()
-        self.rooms = Rooms(self.engine, sounds(), node="node-1", max_rooms=max_rooms, names=self.names)
+        self.rooms = Rooms(
+            self.engine, sounds(), node="node-1", max_rooms=max_rooms, max_rate=max_rate, names=self.names
+        )
         runner = flow_runner(data, self.rooms, self.names)
         self.calls = InboundCalls(self.engine, FakeSounds(), data, runner, media_address="127.0.0.1")
         self.events = self.rooms.events.subscribe()
@@ -137,10 +140,11 @@ async def test_two_callers_meet_and_leave_and_nothing_is_left() -> None:
     ]
 
 
-async def test_rooms_are_no_faster_than_the_engine() -> None:
-    house = House()
+@pytest.mark.parametrize(("max_rate", "rate"), [(16_000, 16_000), (48_000, 48_000)])
+async def test_rooms_are_no_faster_than_the_engine(max_rate: int, rate: int) -> None:
+    house = House(max_rate=max_rate)
     await house.ring("a")
-    assert house.engine.mixes[0].rate == 16000
+    assert house.engine.mixes[0].rate == rate
 
 
 async def test_digits_in_the_room_are_controls() -> None:

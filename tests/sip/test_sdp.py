@@ -39,7 +39,7 @@ def test_a_dynamic_number_may_name_a_known_codec() -> None:
 
 def test_a_static_number_with_another_meaning_is_not_our_codec() -> None:
     with pytest.raises(NotAcceptable):
-        answer(offer("m=audio 4000 RTP/AVP 0", "a=rtpmap:0 opus/48000/2"))
+        answer(offer("m=audio 4000 RTP/AVP 0", "a=rtpmap:0 G729/8000"))
 
 
 @pytest.mark.parametrize(

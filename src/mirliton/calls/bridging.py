@@ -55,7 +55,7 @@ class Bridging:
             return Way(bridge.account_id, _refuse_loop)
         leads = (session.headers.get(MODERATOR_HEADER.lower()) or "").strip().lower() == "true"
         role = Role.MODERATOR if leads else Role.MEMBER
-        return Way(bridge.account_id, lambda call: self._join(call, bridge, role))
+        return Way(bridge.account_id, lambda call: self._join(call, bridge, role), trunk=True)
 
     async def _join(self, call: Call, bridge: Bridge, role: Role) -> None:
         document = await self._data.conference(bridge.account_id, bridge.conference_id)

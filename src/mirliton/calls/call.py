@@ -10,7 +10,7 @@ import structlog
 
 from mirliton.calls.digits import DigitEntry, DigitSources
 from mirliton.calls.leg_sounds import LegSounds
-from mirliton.calls.negotiation import Negotiation, NotAcceptable
+from mirliton.calls.negotiation import Negotiation, NotAcceptable, Repertoire
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.ports import CallerInfo, HungUp, Recorded, Sound
@@ -46,11 +46,13 @@ class Call:
         sounds: SoundLibrary,
         sound_statistics: SoundStatistics,
         settle_seconds: float = 0.0,
+        repertoire: Repertoire | None = None,
         negotiation: Negotiation | None = None,
     ) -> None:
         """`local_address`: where the other side shall send its RTP to. Needs a running event loop.
 
-        `negotiation`: what was said so far, for a call that we made; see `answered`.
+        `repertoire`: the codecs of a call that came to us. `negotiation`: what was said so far, for a call that we
+        made; see `answered`.
 
         `settle_seconds`: between the answer and the first sound, because phones open their ears a little after the 200;
         and after a sound that is to be heard to its end, because its last packets still lie in their jitter buffers.
@@ -64,7 +66,9 @@ class Call:
         self.refused_with: int | None = None
         self._info = info
         self._session = session
-        self._negotiation = negotiation or Negotiation(local_address, leg.local_port, session.remote_address[0])
+        self._negotiation = negotiation or Negotiation(
+            local_address, leg.local_port, session.remote_address[0], repertoire
+        )
         self._loop = asyncio.get_running_loop()
         self._settle_seconds = settle_seconds
         self._sounds = LegSounds(leg, sounds, info.account_id, sound_statistics, self._tell)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from mirliton.calls.call import Call
+from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.ports import CallData, Route, SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.defaults import LANGUAGE
@@ -25,10 +26,14 @@ FlowRunner = Callable[[Call, Route, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a call goes: in which account, and what sees it through to its end (may raise `HungUp`)."""
+    """Where a call goes: in which account, and what sees it through to its end (may raise `HungUp`).
+
+    `trunk`: another server is at the other end, and the codecs are those of trunks.
+    """
 
     account_id: str
     run: Callable[[Call], Awaitable[None]]
+    trunk: bool = False
 
 
 Arrival = Callable[[Session], Awaitable[Way | None]]
@@ -64,10 +69,13 @@ class InboundCalls:
         settle_seconds: float = 0.0,
         sound_statistics: SoundStatistics | None = None,
         arrivals: Sequence[Arrival] = (),
+        repertoire: Repertoire | None = None,
+        trunk_repertoire: Repertoire | None = None,
     ) -> None:
         """`media_address`: the IP address that callers shall send RTP to. `rtp_timeout_seconds` 0: never hang up.
 
         `settle_seconds`: see `Call`. `arrivals` are asked in turn before the number is looked up.
+        `trunk_repertoire`: the codecs of trunks, as `repertoire` unless given.
         """
         self.statistics = CallStatistics()
         self._engine = engine
@@ -80,6 +88,8 @@ class InboundCalls:
         self._retry_after = retry_after_seconds
         self._settle_seconds = settle_seconds
         self._sound_statistics = sound_statistics or SoundStatistics()
+        self._repertoire = repertoire or Repertoire()
+        self._trunk_repertoire = trunk_repertoire or self._repertoire
         self._calls: set[Call] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._endings: set[asyncio.Task[None]] = set()
@@ -113,6 +123,7 @@ class InboundCalls:
             sounds=self._sounds,
             sound_statistics=self._sound_statistics,
             settle_seconds=self._settle_seconds,
+            repertoire=self._trunk_repertoire if way.trunk else self._repertoire,
         )
         await self._see_through(call, way)
 

@@ -1,39 +1,56 @@
 """One call's offers and answers (RFC 3264): which SDP we said last, under which version, and what was agreed."""
 
 import secrets
+from dataclasses import asdict, dataclass
 
 from mirliton.media.types import MediaAgreement
+from mirliton.sip.formats import CODECS, EVENT, PLAYBACK_RATE, clock_of
 from mirliton.sip.sdp import AudioAgreement, NotAcceptable, answer_offer, make_offer, read_answer
 
-__all__ = ["Negotiation", "NotAcceptable"]
+__all__ = ["Negotiation", "NotAcceptable", "Repertoire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repertoire:
+    """What calls may be spoken in. `codecs`: names of `sip.formats`, in the order of our offers.
+
+    `playback_rate`: Hz; no room is mixed at more, so that nobody need send it.
+    """
+
+    codecs: tuple[str, ...] = CODECS
+    playback_rate: int = PLAYBACK_RATE
 
 
 class Negotiation:
     """Our side of a call's media. The version in `o=` rises only when what we say changes (RFC 3264 section 8)."""
 
-    def __init__(self, local_address: str, local_port: int, signalling_address: str) -> None:
+    def __init__(
+        self, local_address: str, local_port: int, signalling_address: str, repertoire: Repertoire | None = None
+    ) -> None:
         self._local = local_address, local_port
         self._signalling_address = signalling_address
+        self._repertoire = repertoire or Repertoire()
         self._session_id = secrets.randbelow(2**62)
         self._version = 0
         self._said = b""
         self._offered: bytes | None = None
+        self._numbers: dict[tuple[str, int], int] = {}
 
     def answer(self, offer: bytes) -> tuple[bytes, MediaAgreement]:
         """Our answer to an offer, and what it agrees to. Raises `NotAcceptable` and changes nothing."""
-        sdp, agreement = answer_offer(offer, *self._local, self._session_id, self._version)
+        sdp, agreement = self._answer(offer)
         if self._said and sdp != self._said:
             self._version += 1
-            sdp, agreement = answer_offer(offer, *self._local, self._session_id, self._version)
+            sdp, agreement = self._answer(offer)
         self._said = sdp
         return sdp, self._for_media(agreement)
 
     def offer(self) -> bytes:
         """Our offer, to be answered with `accept`."""
-        sdp = make_offer(*self._local, self._session_id, self._version)
+        sdp = self._offer()
         if self._said and sdp != self._said:
             self._version += 1
-            sdp = make_offer(*self._local, self._session_id, self._version)
+            sdp = self._offer()
         self._said = self._offered = sdp
         return sdp
 
@@ -44,15 +61,30 @@ class Negotiation:
             raise NotAcceptable("an answer without an offer")
         return self._for_media(read_answer(offered, answer))
 
-    def _for_media(self, agreement: AudioAgreement) -> MediaAgreement:
-        return MediaAgreement(
-            remote_address=agreement.remote_address,
-            remote_port=agreement.remote_port,
-            signalling_address=self._signalling_address,
-            codec=agreement.codec,
-            payload_type=agreement.payload_type,
-            event_payload_type=agreement.event_payload_type,
-            ptime=agreement.ptime,
-            send=agreement.send,
-            receive=agreement.receive,
+    def _answer(self, offer: bytes) -> tuple[bytes, AudioAgreement]:
+        ours = self._repertoire
+        return answer_offer(
+            offer,
+            *self._local,
+            self._session_id,
+            self._version,
+            codecs=ours.codecs,
+            playback_rate=ours.playback_rate,
         )
+
+    def _offer(self) -> bytes:
+        ours = self._repertoire
+        return make_offer(
+            *self._local,
+            self._session_id,
+            self._version,
+            codecs=ours.codecs,
+            playback_rate=ours.playback_rate,
+            said=self._numbers,
+        )
+
+    def _for_media(self, agreement: AudioAgreement) -> MediaAgreement:
+        self._numbers[agreement.codec, clock_of(agreement.codec, agreement.rate)] = agreement.payload_type
+        if agreement.event_payload_type is not None:
+            self._numbers[EVENT, agreement.event_clock] = agreement.event_payload_type
+        return MediaAgreement(signalling_address=self._signalling_address, **asdict(agreement))

@@ -33,6 +33,7 @@ class MediaAgreement:
     fec: bool = False  # useinbandfec
     dtx: bool = False  # usedtx
     constant: bool = False  # cbr
+    event_clock: int = 0  # Hz in which telephone events say how long they last; 0: the codec's own
     level_extension: int = 0  # id of the audio level header extension (RFC 6464); 0: not agreed
 
 

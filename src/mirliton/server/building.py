@@ -3,6 +3,7 @@
 import platform
 import socket
 import time
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -16,6 +17,7 @@ from mirliton.calls.dialling.stored import StoredCallees
 from mirliton.calls.events import EventFeed
 from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.linked import Linked
+from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.remembered import RememberedCallData
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
@@ -30,6 +32,7 @@ from mirliton.server.changes import Changes
 from mirliton.server.telemetry import LOG, Source, flat
 from mirliton.settings import Settings, split_port_range
 from mirliton.sip.agent import SipAgent
+from mirliton.sip.formats import expanded
 from mirliton.sounds.library import SoundLibrary, SoundLimits
 from mirliton.store import Store
 from mirliton.webhooks import Webhooks
@@ -150,6 +153,8 @@ class Building:
             settle_seconds=settings.rtp.settle_milliseconds / 1000,
             sound_statistics=self.rooms.sound_statistics,
             arrivals=[Bridging(self.data, self.rooms), self.linked],
+            repertoire=_repertoire(settings, settings.rtp.codecs),
+            trunk_repertoire=_repertoire(settings, settings.rtp.trunk_codecs or settings.rtp.codecs),
         )
 
     def _dialler(self) -> Dialler:
@@ -172,6 +177,8 @@ class Building:
             settle_seconds=settings.rtp.settle_milliseconds / 1000,
             sound_statistics=self.rooms.sound_statistics,
             go_on=self._transfers,
+            repertoire=_repertoire(settings, settings.rtp.codecs),
+            trunk_repertoire=_repertoire(settings, settings.rtp.trunk_codecs or settings.rtp.codecs),
         )
 
 
@@ -181,6 +188,10 @@ def _lateness(engine: MediaLink) -> dict[str, float]:
         "tick_late_seconds_mean": ticked.late_sum / max(1, ticked.ticks) / 1e9,
         "tick_late_seconds_max": ticked.late_most / 1e9,
     }
+
+
+def _repertoire(settings: Settings, codecs: Sequence[str]) -> Repertoire:
+    return Repertoire(expanded(codecs), settings.media.max_rate)
 
 
 def media_address(settings: Settings) -> str:

@@ -1,40 +1,45 @@
-"""Audio by offer and answer (RFC 8866, RFC 3264) over plain RTP/AVP: PCMU, PCMA, G722 and telephone-event (RFC 4733).
+"""Audio by offer and answer (RFC 8866, RFC 3264) over plain RTP/AVP.
 
 Pure: bytes in, bytes and an `AudioAgreement` out. Whatever the bytes are, nothing but `NotAcceptable` is raised.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
-CODECS = {"PCMU": 0, "PCMA": 8, "G722": 9}
-"""Static payload types (RFC 3551). All have the RTP clock 8000, G722 too although it samples at 16000 Hz."""
+from mirliton.sip.description import MediaLine, NotAcceptable, parse
+from mirliton.sip.formats import (
+    ALL_CODECS,
+    CODECS,
+    DEFAULT_PTIME,
+    MAX_PTIME,
+    PLAYBACK_RATE,
+    Format,
+    OpusWishes,
+    events_beside,
+    expanded,
+    formats_of,
+    offered,
+    opus_wishes,
+)
 
-EVENT = "telephone-event"
-OUR_EVENT_PAYLOAD_TYPE = 101
-DEFAULT_PTIME, MIN_PTIME, MAX_PTIME = 20, 10, 60
+__all__ = ["AudioAgreement", "NotAcceptable", "answer_offer", "make_offer", "parse", "read_answer"]
 
-_STATIC = {str(number): codec for codec, number in CODECS.items()}
-_MAX_BYTES, _MAX_LINES, _MAX_MEDIA, _MAX_FORMATS = 65_535, 2000, 32, 128
-_MEDIA = re.compile(r"([A-Za-z0-9._+-]{1,32}) ([0-9]{1,5})(?:/[0-9]{1,5})? ([A-Za-z0-9/._+-]{1,64})((?: [!-~]{1,64})+)")
-_RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9._+-]{1,32})/([0-9]{1,6})(?:/([0-9]{1,2}))?")
-_MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+"""The header extension of RFC 6464: how loud a packet is, so that silence need not be decoded."""
 
-
-class NotAcceptable(Exception):
-    """No audio can be agreed: 488 (RFC 3261 section 21.4.26)."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+_EXTENSION = re.compile(r"([0-9]{1,2})(?:/([a-z]{1,8}))? (\S{1,200})(?: .*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class AudioAgreement:
     """One agreed audio stream. `ptime` in milliseconds, a multiple of 10.
 
-    `send` is False when the other side does not want to hear us (hold), `receive` when it does not send.
+    `send` is False when the other side does not want to hear us (hold), `receive` when it does not send. `event_clock`:
+    Hz in which telephone events say how long they last. `rate`: Hz of L16, and what the other side plays at most of
+    Opus; the next four are its wishes for Opus, see `formats.OpusWishes`. `level_extension`: the id under which it says
+    how loud its packets are (RFC 6464); 0: it does not.
     """
 
     remote_address: str
@@ -45,106 +50,27 @@ class AudioAgreement:
     ptime: int = DEFAULT_PTIME
     send: bool = True
     receive: bool = True
+    event_clock: int = 8000
+    rate: int = 8000
+    bits_per_second: int = 0
+    fec: bool = False
+    dtx: bool = False
+    constant: bool = False
+    level_extension: int = 0
 
 
-@dataclass(slots=True)
-class MediaLine:
-    """One m= section, as it was read. `address` and `direction` are inherited from the session when absent."""
-
-    kind: str
-    port: int
-    protocol: str
-    formats: list[str]
-    address: str | None = None
-    direction: str | None = None
-    attributes: list[tuple[str, str]] = field(default_factory=list)
-
-    def values(self, name: str) -> list[str]:
-        """The values of an attribute, in order."""
-        return [value for attribute, value in self.attributes if attribute == name]
+def formats(media: MediaLine) -> dict[str, Format]:
+    """What we know of a line's formats, by the text of their numbers, in the line's order."""
+    return formats_of(media.formats, media.values("rtpmap"))
 
 
-@dataclass(slots=True)
-class _Session:
-    address: str | None = None
-    direction: str = "sendrecv"
-    media: list[MediaLine] = field(default_factory=list)
+def _spoken(media: MediaLine, codecs: Sequence[str]) -> list[Format]:
+    return [meant for meant in formats(media).values() if meant.name in codecs]
 
 
-def parse(data: bytes) -> list[MediaLine]:
-    """The m= sections of a description. Raises `NotAcceptable`."""
-    if len(data) > _MAX_BYTES:
-        raise NotAcceptable("SDP too long")
-    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").strip("\n").split("\n")
-    if lines[0].strip() != "v=0" or len(lines) > _MAX_LINES:
-        raise NotAcceptable("not SDP")
-    session = _Session()
-    for line in lines[1:]:
-        _read_line(session, line)
-    for media in session.media:
-        media.address = media.address if media.address is not None else session.address
-        media.direction = media.direction or session.direction
-    return session.media
-
-
-def _read_line(session: _Session, line: str) -> None:
-    kind, equals, value = line.partition("=")
-    if not equals or len(kind) != 1:
-        raise NotAcceptable("not SDP")
-    here = session.media[-1] if session.media else None
-    if kind == "m":
-        session.media.append(_media_line(value))
-        if len(session.media) > _MAX_MEDIA:
-            raise NotAcceptable("too many media")
-    elif kind == "c":
-        target = here if here is not None else session
-        target.address = _address(value)
-    elif kind == "a":
-        name, _, rest = value.strip().partition(":")
-        if name in _MIRRORED:
-            (here if here is not None else session).direction = name
-        elif here is not None:
-            here.attributes.append((name, rest.strip()))
-
-
-def _media_line(value: str) -> MediaLine:
-    found = _MEDIA.fullmatch(value.strip())
-    if found is None or int(found[2]) > 65_535:
-        raise NotAcceptable("m= line cannot be read")
-    formats = found[4].split()
-    if len(formats) > _MAX_FORMATS:
-        raise NotAcceptable("too many formats")
-    return MediaLine(found[1], int(found[2]), found[3], formats)
-
-
-def _address(value: str) -> str:
-    """The IPv4 address of a c= line; "" for another kind, with which no audio can be agreed."""
-    parts = value.split()
-    if len(parts) != 3 or parts[:2] != ["IN", "IP4"]:
-        return ""
-    try:
-        return str(IPv4Address(parts[2].partition("/")[0]))
-    except AddressValueError:
-        return ""
-
-
-def _codec_names(media: MediaLine) -> dict[str, str]:
-    """Payload type as text -> our name of it, for the formats that we know, in the order of the m= line."""
-    names = dict(_STATIC)
-    for value in media.values("rtpmap"):
-        found = _RTPMAP.fullmatch(value)
-        if found is None or int(found[1]) > 127:
-            continue
-        known = found[3] == "8000" and found[4] in (None, "1")
-        name = EVENT if found[2].lower() == EVENT else found[2].upper()
-        names[str(int(found[1]))] = name if known and (name in CODECS or name == EVENT) else ""
-    return {text: names[text] for text in media.formats if names.get(text)}
-
-
-def _ptime(media: MediaLine) -> int:
+def _ptime(media: MediaLine, chosen: Format) -> int:
     asked = _milliseconds(media.values("ptime"), DEFAULT_PTIME)
-    limit = _milliseconds(media.values("maxptime"), MAX_PTIME)
-    return max(MIN_PTIME, min(asked, limit, MAX_PTIME) // 10 * 10)
+    return chosen.packet_time(min(asked, _milliseconds(media.values("maxptime"), MAX_PTIME)))
 
 
 def _milliseconds(values: list[str], default: int) -> int:
@@ -159,24 +85,40 @@ def _usable(media: MediaLine, codecs: Sequence[str]) -> bool:
     address = IPv4Address(media.address)
     if address.is_multicast or address == IPv4Address("255.255.255.255"):
         return False
-    return any(name in codecs for name in _codec_names(media).values())
+    return bool(_spoken(media, codecs))
+
+
+def _level_extension(media: MediaLine) -> int:
+    """The id under which they say how loud packets are. Ids above 14 have another kind of header (RFC 8285 4.3)."""
+    for value in media.values("extmap"):
+        found = _EXTENSION.fullmatch(value)
+        if found is not None and found[3] == AUDIO_LEVEL and found[2] in (None, "sendrecv", "sendonly"):
+            return int(found[1]) if 1 <= int(found[1]) <= 14 else 0
+    return 0
 
 
 def _agree(media: MediaLine, codecs: Sequence[str]) -> AudioAgreement:
-    names = _codec_names(media)
-    payload_type = next(text for text, name in names.items() if name in codecs)
-    events = [int(text) for text, name in names.items() if name == EVENT]
+    chosen = _spoken(media, codecs)[0]
+    events = events_beside(chosen, formats(media).values())
+    wishes = opus_wishes(chosen, media.values("fmtp")) if chosen.codec == "OPUS" else OpusWishes(rate=chosen.clock)
     address = media.address or ""
     return AudioAgreement(
         remote_address=address,
         remote_port=media.port,
-        codec=names[payload_type],
-        payload_type=int(payload_type),
-        event_payload_type=events[0] if events else None,
-        ptime=_ptime(media),
+        codec=chosen.codec,
+        payload_type=chosen.number,
+        event_payload_type=events.number if events else None,
+        ptime=_ptime(media, chosen),
         # An address of zeros is how RFC 2543 phones put a call on hold (RFC 3264 section 8.4).
         send=media.direction in ("sendrecv", "recvonly") and address != "0.0.0.0",  # noqa: S104 - compared, not bound
         receive=media.direction in ("sendrecv", "sendonly"),
+        event_clock=events.clock if events else 8000,
+        rate=wishes.rate,
+        bits_per_second=wishes.bits_per_second,
+        fec=wishes.fec,
+        dtx=wishes.dtx,
+        constant=wishes.constant,
+        level_extension=_level_extension(media),
     )
 
 
@@ -187,21 +129,22 @@ def answer_offer(
     session_id: int,
     session_version: int,
     *,
-    codecs: Sequence[str] = tuple(CODECS),
+    codecs: Sequence[str] = CODECS,
+    playback_rate: int = PLAYBACK_RATE,
 ) -> tuple[bytes, AudioAgreement]:
     """Take the first audio line that we can, with the offerer's first codec of `codecs`; refuse the other lines.
 
-    Raises `NotAcceptable` when there is no such line.
+    `playback_rate`: Hz that we make use of. Raises `NotAcceptable` when there is no such line.
     """
-    media = parse(offer)
+    media, codecs = parse(offer), expanded(codecs)
     chosen = next((line for line in media if _usable(line, codecs)), None)
     if chosen is None:
-        raise NotAcceptable("no audio over RTP/AVP in PCMU, PCMA or G722")
+        raise NotAcceptable(f"no audio over RTP/AVP in {', '.join(codecs)}")
     agreement = _agree(chosen, codecs)
     lines = _head(local_address, session_id, session_version)
     for line in media:
         if line is chosen:
-            lines += _audio_lines(local_port, agreement)
+            lines += _answer_lines(local_port, chosen, agreement, playback_rate)
         else:
             lines.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}")
     return _joined(lines), agreement
@@ -213,45 +156,43 @@ def make_offer(
     session_id: int,
     session_version: int,
     *,
-    codecs: Sequence[str] = tuple(CODECS),
+    codecs: Sequence[str] = CODECS,
     ptime: int = DEFAULT_PTIME,
     direction: str = "sendrecv",
+    playback_rate: int = PLAYBACK_RATE,
+    said: Mapping[tuple[str, int], int] | None = None,
 ) -> bytes:
-    """One audio line with these codecs, in this order, and telephone-event. Raises `KeyError` for an unknown codec."""
+    """One audio line with these codecs, in this order, and telephone-event. Raises `ValueError` for an unknown codec.
+
+    `said`: see `formats.offered`.
+    """
+    listed = offered(codecs, said or {})
+    # There is one packet time for the whole line, and whatever is chosen must keep to it.
+    ptime = min(meant.packet_time(ptime) for meant in listed)
     lines = _head(local_address, session_id, session_version)
-    numbers = [(CODECS[codec], codec) for codec in codecs]
-    lines += _stream_lines(local_port, numbers, OUR_EVENT_PAYLOAD_TYPE, ptime, direction)
-    return _joined(lines)
+    return _joined(lines + _stream_lines(local_port, listed, ptime, direction, playback_rate))
 
 
 def read_answer(offer: bytes, answer: bytes) -> AudioAgreement:
     """What was agreed by an answer to an offer of ours. Raises `NotAcceptable` when it refuses or does not fit."""
-    offered, answered = parse(offer), parse(answer)
-    if len(answered) != len(offered):
+    proposed, answered = parse(offer), parse(answer)
+    if len(answered) != len(proposed):
         raise NotAcceptable("the answer has other media lines than the offer")
-    at = next((index for index, line in enumerate(offered) if line.kind == "audio"), None)
+    at = next((index for index, line in enumerate(proposed) if line.kind == "audio"), None)
     if at is None:
         raise NotAcceptable("no audio was offered")
-    ours, theirs = offered[at], answered[at]
-    names = _codec_names(ours)
+    ours, theirs = proposed[at], answered[at]
+    known, meant = formats(ours), formats(theirs)
     # Only what was offered can be answered; a codec under another number is not the one we said.
-    theirs.formats = [text for text in theirs.formats if names.get(text) == _codec_names(theirs).get(text) is not None]
-    if not _usable(theirs, tuple(CODECS)):
+    theirs.formats = [text for text in theirs.formats if text in known and known[text] == meant.get(text)]
+    if not _usable(theirs, ALL_CODECS):
         raise NotAcceptable("the answer accepts none of the offered audio")
-    agreement = _agree(theirs, tuple(CODECS))
-    return _narrowed(agreement, ours.direction or "sendrecv")
-
-
-def _narrowed(agreement: AudioAgreement, offered: str) -> AudioAgreement:
-    return AudioAgreement(
-        agreement.remote_address,
-        agreement.remote_port,
-        agreement.codec,
-        agreement.payload_type,
-        agreement.event_payload_type,
-        agreement.ptime,
-        send=agreement.send and offered in ("sendrecv", "sendonly"),
-        receive=agreement.receive and offered in ("sendrecv", "recvonly"),
+    theirs.attributes = [pair for pair in theirs.attributes if pair[0] != "extmap"]  # none was offered
+    agreement, direction = _agree(theirs, ALL_CODECS), ours.direction or "sendrecv"
+    return replace(
+        agreement,
+        send=agreement.send and direction in ("sendrecv", "sendonly"),
+        receive=agreement.receive and direction in ("sendrecv", "recvonly"),
     )
 
 
@@ -265,22 +206,25 @@ def _head(address: str, session_id: int, session_version: int) -> list[str]:
     ]
 
 
-def _audio_lines(port: int, agreement: AudioAgreement) -> list[str]:
+def _answer_lines(port: int, media: MediaLine, agreement: AudioAgreement, playback_rate: int) -> list[str]:
     direction = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
         (agreement.send, agreement.receive), "inactive"
     )
-    numbers = [(agreement.payload_type, agreement.codec)]
-    return _stream_lines(port, numbers, agreement.event_payload_type, agreement.ptime, direction)
+    numbers = (agreement.payload_type, agreement.event_payload_type)
+    by_number = {meant.number: meant for meant in formats(media).values()}
+    listed = [by_number[number] for number in numbers if number is not None]
+    lines = _stream_lines(port, listed, agreement.ptime, direction, playback_rate)
+    if agreement.codec == "L16":
+        lines.append(f"a=maxptime:{listed[0].longest}")
+    if agreement.level_extension:
+        lines.append(f"a=extmap:{agreement.level_extension}/recvonly {AUDIO_LEVEL}")
+    return lines
 
 
-def _stream_lines(
-    port: int, codecs: Sequence[tuple[int, str]], event: int | None, ptime: int, direction: str
-) -> list[str]:
-    numbers = [number for number, _ in codecs] + ([] if event is None else [event])
-    lines = [f"m=audio {port} RTP/AVP {' '.join(map(str, numbers))}"]
-    lines += [f"a=rtpmap:{number} {name}/8000" for number, name in codecs]
-    if event is not None:
-        lines += [f"a=rtpmap:{event} {EVENT}/8000", f"a=fmtp:{event} 0-15"]
+def _stream_lines(port: int, listed: Sequence[Format], ptime: int, direction: str, playback_rate: int) -> list[str]:
+    lines = [f"m=audio {port} RTP/AVP {' '.join(str(meant.number) for meant in listed)}"]
+    for meant in listed:
+        lines += meant.attributes(playback_rate)
     return [*lines, f"a=ptime:{ptime}", f"a={direction}"]
 
 

@@ -21,6 +21,7 @@ from mirliton.calls.dialling.talking import AnsweredCalls
 from mirliton.calls.dialling.ways import Ways
 from mirliton.calls.linked import GoOn
 from mirliton.calls.live import Refused
+from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.entry import Admission, Documents
@@ -54,11 +55,13 @@ class Dialler:
         sound_statistics: SoundStatistics | None = None,
         lookup: Lookup | None = None,
         go_on: GoOn | None = None,
+        repertoire: Repertoire | None = None,
+        trunk_repertoire: Repertoire | None = None,
     ) -> None:
         """`media_address`: the IP address that those who are called shall send RTP to.
 
         `rtp_timeout_seconds` 0: never hang up. `settle_seconds`: see `Call`. `lookup`: the system's unless given.
-        `go_on`: see `AnsweredCalls`.
+        `go_on`: see `AnsweredCalls`. `repertoire`, `trunk_repertoire`: see `Line`.
         """
         self.statistics = DialStatistics()
         self._rooms, self._documents, self._callees, self._budgets = rooms, documents, callees, budgets
@@ -75,6 +78,8 @@ class Dialler:
             ways=Ways(settings.uri_networks, lambda: sip.listening[1], lookup, trunk=settings.trunk),
             settle_seconds=settle_seconds,
             sound_statistics=sound_statistics or SoundStatistics(),
+            repertoire=repertoire,
+            trunk_repertoire=trunk_repertoire,
         )
         self._answered = AnsweredCalls(
             rooms,

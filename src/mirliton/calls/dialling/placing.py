@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mirliton.calls.call import AnsweredSession, Call
-from mirliton.calls.dialling.finding import Contact
+from mirliton.calls.dialling.finding import Contact, Trust
 from mirliton.calls.dialling.ports import SipCalls
 from mirliton.calls.dialling.ringing import Unreached
 from mirliton.calls.dialling.statistics import DialStatistics
 from mirliton.calls.dialling.ways import Way, Ways
-from mirliton.calls.negotiation import Negotiation, NotAcceptable
+from mirliton.calls.negotiation import Negotiation, NotAcceptable, Repertoire
 from mirliton.calls.ports import SoundLibrary
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.ports import CallerInfo
@@ -45,14 +45,21 @@ class Line:
         ways: Ways,
         settle_seconds: float,
         sound_statistics: SoundStatistics,
+        repertoire: Repertoire | None = None,
+        trunk_repertoire: Repertoire | None = None,
     ) -> None:
-        """`media_address`: the IP address that those who are called shall send RTP to."""
+        """`media_address`: the IP address that those who are called shall send RTP to.
+
+        `trunk_repertoire`: the codecs of the trunk and of linked rooms, as `repertoire` unless given.
+        """
         self._sip, self._engine, self._sounds = sip, engine, sounds
         self._statistics = statistics
         self._media_address = media_address
         self._ways = ways
         self._settle_seconds = settle_seconds
         self._sound_statistics = sound_statistics
+        self._repertoire = repertoire or Repertoire()
+        self._trunk_repertoire = trunk_repertoire or self._repertoire
 
     async def place(self, contact: Contact, placement: Placement) -> Call:
         """Let it ring; the call once it is answered and media are agreed. Raises `Unreached`, with nothing left."""
@@ -69,7 +76,9 @@ class Line:
             raise
 
     async def _ring(self, contact: Contact, way: Way, leg: Leg, placement: Placement) -> Call:
-        negotiation = Negotiation(self._media_address, leg.local_port, way.host)
+        by_trunk = contact.bridge or contact.trust is Trust.TRUNK
+        repertoire = self._trunk_repertoire if by_trunk else self._repertoire
+        negotiation = Negotiation(self._media_address, leg.local_port, way.host, repertoire)
         session = await self._invite(contact, way, negotiation.offer(), placement)
         try:
             return Call.answered(
