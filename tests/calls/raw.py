@@ -24,16 +24,18 @@ PATIENCE = 10.0
 class RawAudio(asyncio.DatagramProtocol):
     """An RTP socket that sends a tone wherever `remote` points, and keeps what comes. Times: s since it opened."""
 
-    def __init__(self, tone: int | None, codec: str = "PCMU", host: str = HOST) -> None:
+    def __init__(
+        self, tone: int | None, codec: str = "PCMU", host: str = HOST, payload_type: int | None = None
+    ) -> None:
         self._host = host
         self.remote: tuple[str, int] | None = None
         self.packets: list[Packet] = []
         self.sent = 0
         self.rate = open_codec(codec).rate
-        self._talker = Talker(open_codec(codec), 20, 101)
+        self._talker = Talker(open_codec(codec, payload_type), 20, 101)
         if tone is not None:
             self._talker.say(load(f"tone:{tone}", self.rate).samples, forever=True)
-        self._hearer = Hearer(open_codec(codec), 101)
+        self._hearer = Hearer(open_codec(codec, payload_type), 101)
         self._start = asyncio.get_running_loop().time()
         self._transport: asyncio.DatagramTransport | None = None
         self._ticking: asyncio.Task[None] | None = None

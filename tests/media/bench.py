@@ -55,6 +55,7 @@ class FakeCaller:
         self.rate = rate or {"G722": 16000, "OPUS": 48000, "L16": 16000}.get(codec, 8000)
         self.clock = {"OPUS": 48, "L16": self.rate // 1000}.get(codec, 8)  # per ms
         self.opus = OpusEncoder(**(opus or {}))
+        self.payload_type = 0  # 0: the usual one of the codec
         self.event_payload_type = 101 if events else -1
         self.ssrc, self.sequence, self.timestamp, self.at = 0x1234, 65530, 0xFFFFFF00, 0
         self.sending = True
@@ -80,7 +81,7 @@ class FakeCaller:
         return bytes(table[pcm.astype(np.int32) + 32768])
 
     def packet(self, payload: bytes, payload_type: int | None = None, mark: bool = False) -> bytes:
-        kind = _PAYLOAD_TYPES[self.codec] if payload_type is None else payload_type
+        kind = payload_type or self.payload_type or _PAYLOAD_TYPES[self.codec]
         return (
             struct.pack("!BBHII", 0x80, kind | (mark << 7), self.sequence & 0xFFFF, self.timestamp, self.ssrc) + payload
         )

@@ -133,15 +133,20 @@ def test_prompts_are_heard_before_the_room_and_in_it(bench: EngineBench) -> None
         assert 0.7 * wanted < strength < 1.2 * wanted
 
 
-def test_keys_at_the_clock_of_opus(bench: EngineBench) -> None:
-    bench.add(FakeCaller(silence, "OPUS"))
+@pytest.mark.parametrize(("event_clock", "per_ms"), [(0, 48), (48_000, 48), (8000, 8)])
+def test_keys_beside_opus_last_as_long_as_their_own_clock_says(
+    bench: EngineBench, event_clock: int, per_ms: int
+) -> None:
+    bench.add(FakeCaller(silence, "OPUS"), event_clock=event_clock)
     bench.join_all(bench.open_mix(rate=48000))
     bench.run(500)
     caller = bench.callers[0]
     stamp = caller.timestamp
-    for duration, end in ((960, 0), (1920, 0), (2880, 128), (2880, 128)):
-        payload = bytes([5, 10 | end]) + duration.to_bytes(2, "big")
-        caller.timestamp = stamp
+    # A press so long that it is told in two segments (RFC 4733 section 2.5.1.3), the second where the first stopped.
+    most = 0xFFF0
+    for at, duration, end in ((0, 20, 0), (0, 40, 0), (0, most // per_ms, 0), (1, 20, 0), (1, 20, 128), (1, 20, 128)):
+        payload = bytes([5, 10 | end]) + (duration * per_ms).to_bytes(2, "big")
+        caller.timestamp = stamp + at * (most // per_ms) * 48 & 0xFFFFFFFF
         bench.send_to(0, caller.packet(payload, 101))
         caller.sequence += 1
         bench.run(20)
@@ -151,7 +156,7 @@ def test_keys_at_the_clock_of_opus(bench: EngineBench) -> None:
     bench.run(600)
     told = [packet for packet in caller.packets if packet[1] & 0x7F == 101]
     assert {packet[12] for packet in told} == {7}
-    assert int.from_bytes(told[-1][14:16], "big") == 160 * 48
+    assert int.from_bytes(told[-1][14:16], "big") == 160 * per_ms
 
 
 def test_whatever_comes_as_opus_is_survived(bench: EngineBench) -> None:

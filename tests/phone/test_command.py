@@ -57,7 +57,7 @@ async def test_a_refused_call_is_exit_code_1_with_a_hint() -> None:
     [
         ("sip:1@127.0.0.1", "--digits", "12x"),
         ("sip:1@127.0.0.1", "--play", "nowhere.wav"),
-        ("sip:1@127.0.0.1", "--codec", "opus"),
+        ("sip:1@127.0.0.1", "--codec", "speex"),
         ("sip:1@127.0.0.1", "--transport", "tls"),
         ("sip:1@127.0.0.1", "--ptime", "25"),
         ("not a uri",),

@@ -27,7 +27,7 @@ def receive_event(t: Tables, leg: Int, ts: Int, payload: NDArray[np.uint8], at: 
     record = t.legs[leg]
     code = np.int64(payload[at])
     ended = np.int64(payload[at + 1] >> 7)
-    duration = ((np.int64(payload[at + 2]) << 8) | np.int64(payload[at + 3])) // record.ts_step
+    duration = ((np.int64(payload[at + 2]) << 8) | np.int64(payload[at + 3])) // record.event_step
     if code > 15:
         return
     if record.event_seen:
@@ -39,7 +39,7 @@ def receive_event(t: Tables, leg: Int, ts: Int, payload: NDArray[np.uint8], at: 
             return
         # A very long press is sent as segments, each starting where the last stopped (RFC 4733 2.5.1.3).
         goes_on = not record.event_ended and code == record.event_code and age == record.event_duration
-        if goes_on and record.event_duration >= 0xF000 // record.ts_step:
+        if goes_on and record.event_duration >= 0xF000 // record.event_step:
             record.event_ts, record.event_duration, record.event_ended = ts, duration, ended
             return
     record.event_seen, record.event_ts, record.event_code = 1, ts, code

@@ -166,6 +166,7 @@ class Engine:
         self._sound.agree(c, fresh=fresh)
         record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
         record.may_send, record.may_receive = int(c.send), int(c.receive)
+        record.event_step = c.event_clock // 8000 or clock_of(c)
         record.level_extension = c.level_extension
         if not fresh and c.relatch:
             self._forget_offered(c.leg)

@@ -207,6 +207,7 @@ class LegHandle:
             dtx=agreement.dtx,
             constant=agreement.constant,
             level_extension=agreement.level_extension,
+            event_clock=agreement.event_clock,
         )
         for command in self.rebuild() if before is None else (self._connect,):
             self._desk.tell(command)

@@ -46,6 +46,8 @@ class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     constant: bool = False
     level_extension: int = 0
     """The id of header extensions that tell how loud a packet is (RFC 6464); 0: none."""
+    event_clock: int = 0
+    """Hz in which telephone events say how long they last; 0: the codec's own."""
 
 
 class CloseLeg(Message, frozen=True, array_like=True, tag=True):

@@ -86,7 +86,7 @@ def _say_key(t: Tables, leg: Int, span: Int) -> None:
         record.key_timestamp = record.timestamp
     if not ends:
         record.key_lasts += span
-    lasts = record.key_lasts * record.ts_step
+    lasts = record.key_lasts * record.event_step
     event[0], event[1] = (record.keys & 31) - 1, _KEY_VOLUME | (ends << 7)
     event[2], event[3] = lasts >> 8, lasts & 255
     _packet(t, leg, record.event_payload_type, begins, record.key_timestamp, event, 4)

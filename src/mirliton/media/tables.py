@@ -69,6 +69,7 @@ LEG = _record_type(
         ("rate", "i8"),  # of its decoded sound, Hz
         ("widest", "i8"),  # the highest rate that it can use
         ("ts_step", "i8"),  # RTP clock units in 1/8 ms
+        ("event_step", "i8"),  # units of a telephone event's duration in 1/8 ms
         ("level_extension", "i8"),  # its id (RFC 6464), 0: none
         ("quiet_level", "i8"),  # a packet that says it is this many dB below full scale does not pass the gate
         ("payload_type", "i8"),

@@ -57,7 +57,10 @@ def phone(
     seconds: Annotated[float | None, typer.Option(help="Hang up each call after so many seconds.", min=0)] = None,
     calls: Annotated[int | None, typer.Option(help="End after so many calls.", min=1)] = None,
     transport: Annotated[str, typer.Option(help="udp or tcp, for the registration.")] = "udp",
-    codec: Annotated[str, typer.Option(help="PCMU, PCMA or G722; several with commas, best first.")] = "PCMU,PCMA",
+    codec: Annotated[
+        str,
+        typer.Option(help="PCMU, PCMA, G722, OPUS, L16/48000, L16/16000 or L16/8000; several with commas, best first."),
+    ] = "PCMU,PCMA",
 ) -> None:
     """Wait for calls and answer them: play a sound, record what is heard.
 

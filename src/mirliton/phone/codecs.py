@@ -1,11 +1,13 @@
-"""The phone's codecs: G.711 by tables, G.722 when the optional package `G722` is there.
+"""The phone's codecs: G.711 by tables, L16, Opus by PyAV, and G.722 when the optional package `G722` is there.
 
-Deliberately not the engine's own tables: a phone that shared them would hear nothing wrong when they are wrong.
+Deliberately not the engine's own: a phone that shared its tables, or its way to libopus, would hear nothing wrong when
+they are wrong.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import av
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ Samples = npt.NDArray[np.int16]
 
 _BIAS = 0x84  # of mu-law, so that every segment starts at a power of two
 _CLIP = 32635
+OPUS_RATE = 48_000
 
 
 class CodecMissing(Exception):
@@ -21,28 +24,87 @@ class CodecMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The codec of one call. `rate` is that of the samples in Hz; the RTP clock is 8000 Hz for all of these."""
+    """The codec of one call. `rate` is that of the samples in Hz, `clock` that of RTP timestamps.
+
+    `decode` raises `ValueError` for a payload that makes no sense.
+    """
 
     name: str
     payload_type: int
     rate: int
     encode: Callable[[Samples], bytes]
     decode: Callable[[bytes], Samples]
+    clock: int = 8000  # G722 too, for historical reasons (RFC 3551 section 4.5.2)
 
 
-def open_codec(name: str) -> Codec:
-    """A fresh codec by its SDP name: PCMU, PCMA or G722. Raises `CodecMissing` with what to do."""
+PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "OPUS": 107, "L16/48000": 112, "L16/16000": 113, "L16/8000": 114}
+"""The codecs there are; those from 96 on are only what we propose."""
+
+
+def open_codec(name: str, payload_type: int | None = None) -> Codec:
+    """A fresh codec by its name, one of `PAYLOAD_TYPES`. Raises `CodecMissing` with what to do.
+
+    `payload_type`: what was agreed on instead of our proposal.
+    """
+    number = PAYLOAD_TYPES.get(name.upper(), 0) if payload_type is None else payload_type
     match name.upper():
         case "PCMU":
-            return _g711("PCMU", 0, _MU_ENCODE, _MU_DECODE)
+            return _g711("PCMU", number, _MU_ENCODE, _MU_DECODE)
         case "PCMA":
-            return _g711("PCMA", 8, _A_ENCODE, _A_DECODE)
+            return _g711("PCMA", number, _A_ENCODE, _A_DECODE)
         case "G722":
-            return _g722()
-    raise CodecMissing(f"codec {name!r} is not known: use PCMU, PCMA or G722")
+            return _g722(number)
+        case "OPUS":
+            opus = _Opus()
+            return Codec("OPUS", number, OPUS_RATE, opus.encode, opus.decode, OPUS_RATE)
+        case linear if linear in PAYLOAD_TYPES:
+            rate = int(linear.removeprefix("L16/"))
+            return Codec(linear, number, rate, _to_network_order, _from_network_order, rate)
+    raise CodecMissing(f"codec {name!r} is not known: use {', '.join(PAYLOAD_TYPES)}")
 
 
-def _g722() -> Codec:
+class _Opus:
+    """Both directions of one call: mono at 48 kHz, packets as long as the sound that they are made of."""
+
+    def __init__(self) -> None:
+        self._encoder: av.AudioCodecContext | None = None
+        self._decoder = av.AudioCodecContext.create("libopus", "r")
+        self._decoder.sample_rate, self._decoder.layout = OPUS_RATE, "mono"
+
+    def encode(self, samples: Samples) -> bytes:
+        """One packet of 10, 20, 40 or 60 ms."""
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = OPUS_RATE
+        if self._encoder is None:
+            self._encoder = _opus_encoder(1000 * len(samples) // OPUS_RATE)
+        return b"".join(bytes(packet) for packet in self._encoder.encode(frame))
+
+    def decode(self, data: bytes) -> Samples:
+        """What a packet says. Raises `ValueError`."""
+        try:
+            frames = self._decoder.decode(av.Packet(data))
+        except av.FFmpegError as error:
+            raise ValueError(f"no packet of Opus: {error}") from error
+        return np.concatenate([np.zeros(0, np.int16), *(frame.to_ndarray().reshape(-1) for frame in frames)])
+
+
+def _opus_encoder(ptime: int) -> av.AudioCodecContext:
+    encoder = av.AudioCodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = OPUS_RATE, "mono", "s16"
+    encoder.bit_rate = 64_000
+    encoder.options = {"frame_duration": str(ptime), "application": "audio"}
+    return encoder
+
+
+def _to_network_order(samples: Samples) -> bytes:
+    return samples.astype(">i2").tobytes()
+
+
+def _from_network_order(data: bytes) -> Samples:
+    return np.frombuffer(data, ">i2").astype(np.int16)
+
+
+def _g722(payload_type: int) -> Codec:
     try:
         from G722 import G722
     except ImportError as error:
@@ -50,7 +112,7 @@ def _g722() -> Codec:
     encoder, decoder = G722(16000, 64000), G722(16000, 64000)  # each holds the state of one direction
     return Codec(
         "G722",
-        9,
+        payload_type,
         16000,
         lambda samples: bytes(encoder.encode(samples)),
         lambda data: np.asarray(decoder.decode(data), np.int16),

@@ -36,7 +36,10 @@ def call(
     password: Annotated[str | None, typer.Option(help="SIP password of the device.")] = None,
     name: Annotated[str, typer.Option(help="Name shown to the others.")] = "",
     transport: Annotated[str, typer.Option(help="udp or tcp.")] = "udp",
-    codec: Annotated[str, typer.Option(help="PCMU, PCMA or G722; several with commas, best first.")] = "PCMU,PCMA",
+    codec: Annotated[
+        str,
+        typer.Option(help="PCMU, PCMA, G722, OPUS, L16/48000, L16/16000 or L16/8000; several with commas, best first."),
+    ] = "PCMU,PCMA",
     ptime: Annotated[int, typer.Option(help="Milliseconds of sound in a packet.", min=10, max=60)] = 20,
     inband: Annotated[bool, typer.Option("--inband", help="Send digits as sound.")] = False,
     hang_up_after_digits: Annotated[

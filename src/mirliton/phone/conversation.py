@@ -56,9 +56,10 @@ class Conversation:
         self._transport = transport
         self._offer = offer
         self._agreed = agreed
-        codec = open_codec(agreed.codec)
-        self._talker = Talker(codec, agreed.ptime, agreed.event_type if offer.events else None)
-        self._hearer = Hearer(open_codec(agreed.codec), agreed.event_type, record_seconds)
+        codec = open_codec(agreed.codec, agreed.payload_type)
+        event_type = agreed.event_type if offer.events else None
+        self._talker = Talker(codec, agreed.ptime, event_type, agreed.event_clock)
+        self._hearer = Hearer(open_codec(agreed.codec, agreed.payload_type), agreed.event_type, record_seconds)
         report.codec, report.rate, report.ptime = codec.name, codec.rate, agreed.ptime
         report.digits_as_events = offer.events and agreed.event_type is not None
         self._loop = asyncio.get_running_loop()
@@ -142,9 +143,10 @@ class Conversation:
                 agreed = read_answer(sdp, self._offer)
             except AnswerUnusable:
                 return None
-            if agreed.codec != self._agreed.codec:
+            if (agreed.codec, agreed.payload_type) != (self._agreed.codec, self._agreed.payload_type):
                 return None
             self._agreed = agreed
+            return self._offer.narrowed(agreed).text()
         return self._offer.text()
 
     def _ended(self, reason: str) -> None:

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from mirliton.phone.codecs import Codec
 from mirliton.phone.rtp import Packet, read_event, read_packet
-from mirliton.phone.talking import CLOCK
 
 Samples = npt.NDArray[np.int16]
 
@@ -114,20 +113,24 @@ class Hearer:
         if packet.payload_type != self._codec.payload_type:
             return  # the packets of one event share a timestamp and would look like jitter
         transit = self._transit(packet, seconds)
-        change = abs(_signed(round(transit - stream.transit), 32)) * 1000 / CLOCK
+        change = abs(_signed(round(transit - stream.transit), 32)) * 1000 / self._codec.clock
         stream.transit = transit
         if change < STRAY_SECONDS * 1000:
             self.statistics.jitter += (change - self.statistics.jitter) / 16
 
     def _transit(self, packet: Packet, seconds: float) -> float:
-        return seconds * CLOCK - packet.timestamp
+        return seconds * self._codec.clock - packet.timestamp
 
     def _place(self, stream: _Stream, timestamp: int) -> int:
         """The sample of the recording that a timestamp belongs to."""
-        return stream.position + _signed(timestamp - stream.timestamp, 32) * self._codec.rate // CLOCK
+        return stream.position + _signed(timestamp - stream.timestamp, 32) * self._codec.rate // self._codec.clock
 
     def _keep(self, stream: _Stream, packet: Packet) -> None:
-        sound = self._codec.decode(packet.payload)
+        try:
+            sound = self._codec.decode(packet.payload)
+        except ValueError:
+            self.statistics.unreadable += 1
+            return
         start = self._place(stream, packet.timestamp)
         end = start + len(sound)
         if start < 0 or end > self._limit:

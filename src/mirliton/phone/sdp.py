@@ -4,69 +4,96 @@ Written apart from the server's own, like the codecs, so that a mistake there is
 """
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-NAMES = {0: "PCMU", 8: "PCMA", 9: "G722"}
-NUMBERS = {name: number for number, name in NAMES.items()}
-EVENT_TYPE = 101
+from mirliton.phone.codecs import PAYLOAD_TYPES
+
+CODINGS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/8000", "OPUS": "opus/48000/2"}
+CODINGS |= {name: name for name in ("L16/48000", "L16/16000", "L16/8000")}
+CODINGS |= {f"events/{clock}": f"telephone-event/{clock}" for clock in (8000, 16000, 48000)}
+"""What `rtpmap` says, by our names of codecs, and of digits at each clock."""
+
+NUMBERS = PAYLOAD_TYPES | {"events/8000": 101, "events/16000": 102, "events/48000": 103}
+_NAMES = {coding.upper(): name for name, coding in CODINGS.items()}
+_STATIC = {0: "PCMU", 8: "PCMA", 9: "G722"}
+_OPUS_PTIMES = (60, 40, 20, 10)
 
 
 class AnswerUnusable(Exception):
     """The other side's SDP cannot be talked to. The text says what is wrong with it."""
 
 
+def clock_of(codec: str) -> int:
+    """Hz of the RTP timestamps of a codec."""
+    return int(CODINGS[codec].split("/")[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the phone can do. `events`: digits as RFC 4733; `ptime` in ms; `codecs` in order of preference."""
+    """What the phone can do. `events`: digits as RFC 4733; `ptime` in ms; `codecs` in order of preference.
+
+    `numbers`: payload types of what is in `CODINGS`. `event_clocks`: None for those of the codecs.
+    """
 
     host: str
     port: int
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     ptime: int = 20
     events: bool = True
-    event_type: int = EVENT_TYPE
+    numbers: Mapping[str, int] = field(default_factory=lambda: NUMBERS)
+    event_clocks: tuple[int, ...] | None = None
 
     def text(self) -> bytes:
         """The offer, or the answer to a re-INVITE, which for this phone is the same."""
-        numbers = [NUMBERS[name] for name in self.codecs]
-        formats = [*map(str, numbers), *([str(self.event_type)] if self.events else [])]
+        names = [*self.codecs, *(self._digits() if self.events else [])]
         lines = [
             "v=0",
             f"o=- {random.getrandbits(31)} 1 IN IP4 {self.host}",
             "s=call",
             f"c=IN IP4 {self.host}",
             "t=0 0",
-            f"m=audio {self.port} RTP/AVP {' '.join(formats)}",
-            *(f"a=rtpmap:{number} {NAMES[number]}/8000" for number in numbers),
-            *(self._digits() if self.events else []),
+            f"m=audio {self.port} RTP/AVP {' '.join(str(self.numbers[name]) for name in names)}",
+            *(f"a=rtpmap:{self.numbers[name]} {CODINGS[name]}" for name in names),
+            *(f"a=fmtp:{self.numbers[name]} 0-15" for name in names if name.startswith("events/")),
             f"a=ptime:{self.ptime}",
             "a=sendrecv",
         ]
         return "".join(f"{line}\r\n" for line in lines).encode()
 
     def _digits(self) -> list[str]:
-        return [f"a=rtpmap:{self.event_type} telephone-event/8000", f"a=fmtp:{self.event_type} 0-15"]
+        """At the clock of each codec, as both are parts of one stream (RFC 4733 section 2.1)."""
+        clocks = self.event_clocks or sorted({clock_of(codec) for codec in self.codecs})
+        return [f"events/{clock}" for clock in clocks]
 
     def narrowed(self, agreed: "Agreed") -> "Offer":
-        """Our answer to an offer: one codec, and digits by the number that the other side gave them."""
-        event_type = agreed.event_type if self.events else None
+        """Our answer to an offer: one codec, and digits, by the numbers that the other side gave them."""
+        numbers = {agreed.codec: agreed.payload_type}
+        if agreed.event_type is not None:
+            numbers[f"events/{agreed.event_clock}"] = agreed.event_type
         return replace(
             self,
             codecs=(agreed.codec,),
             ptime=agreed.ptime,
-            events=event_type is not None,
-            event_type=EVENT_TYPE if event_type is None else event_type,
+            events=self.events and agreed.event_type is not None,
+            numbers=numbers,
+            event_clocks=(agreed.event_clock,),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Where to send which codec. `event_type` None: the other side takes no telephone events."""
+    """Where to send which codec. `event_type` None: the other side takes no telephone events.
+
+    `event_clock`: Hz in which events say how long they last.
+    """
 
     host: str
     port: int
     codec: str
+    payload_type: int
     event_type: int | None
+    event_clock: int
     ptime: int
 
 
@@ -82,13 +109,36 @@ def read_answer(sdp: bytes, offer: Offer) -> Agreed:
     if len(fields) < 4 or not fields[1].isdigit() or not 0 < int(fields[1]) < 65536:
         raise AnswerUnusable(f"the answer refuses audio: {lines[media]}")
     attributes = section[:end]
-    types = [int(text) for text in fields[3:] if text.isdigit()]
-    codec = next((NAMES[number] for number in types if NAMES.get(number) in offer.codecs), None)
+    meanings = _meanings(fields[3:], attributes)
+    codec = next((name for name in meanings if name in offer.codecs), None)
     if codec is None:
         raise AnswerUnusable(f"the answer has none of {', '.join(offer.codecs)}: {lines[media]}")
+    clock = clock_of(codec)
+    if f"events/{clock}" not in meanings:
+        clock = 8000  # many gateways know no other
     return Agreed(
-        _host(attributes, lines[:media]), int(fields[1]), codec, _events(attributes), _ptime(attributes, offer)
+        host=_host(attributes, lines[:media]),
+        port=int(fields[1]),
+        codec=codec,
+        payload_type=meanings[codec],
+        event_type=meanings.get(f"events/{clock}"),
+        event_clock=clock,
+        ptime=_ptime(attributes, offer, codec),
     )
+
+
+def _meanings(formats: list[str], attributes: list[str]) -> dict[str, int]:
+    """The payload types of what we know of a line's formats, in its order."""
+    names: dict[int, str | None] = dict(_STATIC)
+    for line in attributes:
+        number, _, coding = line.removeprefix("a=rtpmap:").partition(" ")
+        if line.startswith("a=rtpmap:") and number.isdecimal() and int(number) < 128:
+            names[int(number)] = _NAMES.get(coding.strip().upper().removesuffix("/1"))
+    meanings: dict[str, int] = {}
+    for listed in map(int, filter(str.isdecimal, formats)):
+        if (name := names.get(listed)) is not None:
+            meanings.setdefault(name, listed)
+    return meanings
 
 
 def _host(attributes: list[str], session: list[str]) -> str:
@@ -99,17 +149,13 @@ def _host(attributes: list[str], session: list[str]) -> str:
     raise AnswerUnusable("the answer has no IPv4 connection address")
 
 
-def _events(attributes: list[str]) -> int | None:
-    for line in attributes:
-        if line.startswith("a=rtpmap:") and "telephone-event/8000" in line.lower():
-            number = line.removeprefix("a=rtpmap:").split()[0]
-            return int(number) if number.isdigit() and int(number) < 128 else None
-    return None
-
-
-def _ptime(attributes: list[str], offer: Offer) -> int:
+def _ptime(attributes: list[str], offer: Offer, codec: str) -> int:
     """What the other side wants to receive, if it is a length that we can make."""
+    wanted = offer.ptime
     for line in attributes:
         if line.startswith("a=ptime:") and line.removeprefix("a=ptime:").strip() in {"10", "20", "30", "40", "60"}:
-            return int(line.removeprefix("a=ptime:"))
-    return offer.ptime
+            wanted = int(line.removeprefix("a=ptime:"))
+            break
+    if codec == "OPUS":
+        return next((ptime for ptime in _OPUS_PTIMES if ptime <= wanted), _OPUS_PTIMES[-1])
+    return 10 if codec == "L16/48000" else wanted  # longer ones would not fit into an Ethernet frame

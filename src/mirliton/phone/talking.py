@@ -13,7 +13,6 @@ from mirliton.sounds.tones import render_tones
 
 Samples = npt.NDArray[np.int16]
 
-CLOCK = 8000  # Hz; the RTP clock of PCMU, PCMA and, for historical reasons, G722 (RFC 3551 section 4.5.2)
 DIGIT_MS, PAUSE_MS = 120, 80
 MOST_QUEUED = 10_000
 
@@ -30,16 +29,20 @@ class Talker:
     """Makes the packets of one call.
 
     `event_payload_type` None: digits are sent as sound. Queued sounds follow each other; between them is silence, so
-    that the other side always has something to measure.
+    that the other side always has something to measure. `event_clock`: Hz in which events say how long they last; None:
+    that of the codec.
     """
 
-    def __init__(self, codec: Codec, ptime: int, event_payload_type: int | None) -> None:
+    def __init__(
+        self, codec: Codec, ptime: int, event_payload_type: int | None, event_clock: int | None = None
+    ) -> None:
         self.codec = codec
         self.ptime = ptime
         self.packets_sent = 0
         self.digits_sent = ""
         self._event_type = event_payload_type
-        self._step = CLOCK * ptime // 1000
+        self._step = codec.clock * ptime // 1000
+        self._event_step = (event_clock or codec.clock) * ptime // 1000
         self._frame = codec.rate * ptime // 1000
         self._ssrc = random.getrandbits(32)
         self._sequence = random.getrandbits(15)
@@ -97,7 +100,7 @@ class Talker:
         if event is None:
             return []
         digit, start = event
-        lasted = (self._tick - start + 1) * self._step
+        lasted = (self._tick - start + 1) * self._event_step
         end = (self._tick - start + 1) * self.ptime >= DIGIT_MS
         payload = event_payload(digit, lasted, end=end)
         if end:
