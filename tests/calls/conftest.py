@@ -18,6 +18,9 @@ SETTINGS = """
 [sip]
 trusted = ["127.0.0.1/32"]
 
+[rtp]
+codecs = ["OPUS", "G722", "PCMU", "PCMA", "L16"]
+
 [events]
 publish = ["dtmf", "execute_app", "floor-change", "gain-level", "volume-level", "energy-level", "transfer"]
 
@@ -37,8 +40,8 @@ alone-sound = "tone_stream://%(300,200,797)"
 floor-keys = [{{ digits = "5", action = "mute" }}]
 desk-keys = [{{ digits = "6", action = "mute" }}]
 """
-"""What is not so by default: calls from 127.0.0.2 need a password; more events are told of; sounds may be fetched
-from this machine; an operator's own music, profiles, controls."""
+"""What is not so by default: calls from 127.0.0.2 need a password; linear sound is spoken; more events are told of;
+sounds may be fetched from this machine; an operator's own music, profiles, controls."""
 WALTZ = jingle(70, seconds=2.0)
 """The music behind `local_stream://waltz`."""
 

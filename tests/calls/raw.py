@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -31,12 +31,8 @@ class RawAudio(asyncio.DatagramProtocol):
         self.remote: tuple[str, int] | None = None
         self.packets: list[Packet] = []
         self.sent = 0
-        self.rate = open_codec(codec).rate
-        self._talker = Talker(open_codec(codec, payload_type), 20, 101)
-        if tone is not None:
-            self._talker.say(load(f"tone:{tone}", self.rate).samples, forever=True)
-        self._hearer = Hearer(open_codec(codec, payload_type), 101)
         self._start = asyncio.get_running_loop().time()
+        self.speak(tone, codec, payload_type)
         self._transport: asyncio.DatagramTransport | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -65,6 +61,14 @@ class RawAudio(asyncio.DatagramProtocol):
         """Since it opened."""
         return asyncio.get_running_loop().time() - self._start
 
+    def speak(self, tone: int | None, codec: str, payload_type: int | None = None) -> None:
+        """A tone in a codec from now on; what was heard in another one is forgotten."""
+        self.rate = open_codec(codec).rate
+        self._talker = Talker(open_codec(codec, payload_type), 20, 101, event_clock=8000)
+        if tone is not None:
+            self._talker.say(load(f"tone:{tone}", self.rate).samples, forever=True)
+        self._hearer = Hearer(open_codec(codec, payload_type), 101)
+
     def heard(self, start: float = 0.0, end: float | None = None) -> Samples:
         """The sound heard between two times."""
         end = self.seconds if end is None else end
@@ -91,11 +95,20 @@ class RawAudio(asyncio.DatagramProtocol):
                     self._transport.sendto(data, self.remote)
 
 
-def offer(port: int, codecs: str = "0 101", *, host: str = HOST, direction: str = "sendrecv", version: int = 1) -> str:
-    """A session description; the numbers of `codecs` stand for what RFC 3551 says, 101 for telephone events."""
+def offer(
+    port: int,
+    codecs: str = "0 101",
+    *,
+    host: str = HOST,
+    direction: str = "sendrecv",
+    version: int = 1,
+    rtpmap: Mapping[int, str] | None = None,
+) -> str:
+    """A session description; the numbers of `codecs` stand for what RFC 3551 or `rtpmap` says, 101 for events."""
     lines = [
         "v=0", f"o=raw 77 {version} IN IP4 {HOST}", "s=-", f"c=IN IP4 {host}", "t=0 0",
         f"m=audio {port} RTP/AVP {codecs}", "a=rtpmap:101 telephone-event/8000", f"a={direction}",
+        *(f"a=rtpmap:{number} {coding}" for number, coding in (rtpmap or {}).items()),
     ]  # fmt: skip
     return "".join(f"{line}\r\n" for line in lines)
 

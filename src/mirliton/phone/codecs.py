@@ -7,7 +7,6 @@ they are wrong.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import av
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +14,6 @@ Samples = npt.NDArray[np.int16]
 
 _BIAS = 0x84  # of mu-law, so that every segment starts at a power of two
 _CLIP = 32635
-OPUS_RATE = 48_000
 
 
 class CodecMissing(Exception):
@@ -55,45 +53,18 @@ def open_codec(name: str, payload_type: int | None = None) -> Codec:
         case "G722":
             return _g722(number)
         case "OPUS":
-            opus = _Opus()
-            return Codec("OPUS", number, OPUS_RATE, opus.encode, opus.decode, OPUS_RATE)
+            return _opus(number)
         case linear if linear in PAYLOAD_TYPES:
             rate = int(linear.removeprefix("L16/"))
             return Codec(linear, number, rate, _to_network_order, _from_network_order, rate)
     raise CodecMissing(f"codec {name!r} is not known: use {', '.join(PAYLOAD_TYPES)}")
 
 
-class _Opus:
-    """Both directions of one call: mono at 48 kHz, packets as long as the sound that they are made of."""
+def _opus(payload_type: int) -> Codec:
+    from mirliton.phone.opus import RATE, Opus  # loads all of ffmpeg, which only who speaks Opus should wait for
 
-    def __init__(self) -> None:
-        self._encoder: av.AudioCodecContext | None = None
-        self._decoder = av.AudioCodecContext.create("libopus", "r")
-        self._decoder.sample_rate, self._decoder.layout = OPUS_RATE, "mono"
-
-    def encode(self, samples: Samples) -> bytes:
-        """One packet of 10, 20, 40 or 60 ms."""
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = OPUS_RATE
-        if self._encoder is None:
-            self._encoder = _opus_encoder(1000 * len(samples) // OPUS_RATE)
-        return b"".join(bytes(packet) for packet in self._encoder.encode(frame))
-
-    def decode(self, data: bytes) -> Samples:
-        """What a packet says. Raises `ValueError`."""
-        try:
-            frames = self._decoder.decode(av.Packet(data))
-        except av.FFmpegError as error:
-            raise ValueError(f"no packet of Opus: {error}") from error
-        return np.concatenate([np.zeros(0, np.int16), *(frame.to_ndarray().reshape(-1) for frame in frames)])
-
-
-def _opus_encoder(ptime: int) -> av.AudioCodecContext:
-    encoder = av.AudioCodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = OPUS_RATE, "mono", "s16"
-    encoder.bit_rate = 64_000
-    encoder.options = {"frame_duration": str(ptime), "application": "audio"}
-    return encoder
+    opus = Opus()
+    return Codec("OPUS", payload_type, RATE, opus.encode, opus.decode, RATE)
 
 
 def _to_network_order(samples: Samples) -> bytes:
