@@ -57,6 +57,23 @@ def test_a_tapped_leg_is_heard_alone_muted_and_before_any_room(bench: EngineBenc
     assert level(bench.callers[1].heard(last_ms=500), 440) < INAUDIBLE
 
 
+def test_a_tap_of_what_is_heard_has_nothing_of_the_muted(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(440.0)))
+    bench.join_all(bench.open_mix())
+    heard = tap(bench)
+    bench.apply(m.OpenTap(0, 0, -1, heard_only=True))
+    bench.run(1000)
+    assert level(joined(heard.read())[-4000:], 440) > AUDIBLE
+    bench.set(0, muted=True)
+    bench.run(20)
+    heard.read()
+    bench.run(1000)
+    assert heard.read() == []
+    bench.set(0, muted=False)
+    bench.run(1000)
+    assert level(joined(heard.read())[-4000:], 440) > AUDIBLE
+
+
 def test_where_nothing_came_there_is_a_gap_in_time_and_no_chunk(bench: EngineBench) -> None:
     bench.add(FakeCaller(tone(440.0)))
     heard = tap(bench)
@@ -83,6 +100,36 @@ def test_what_is_not_read_in_time_is_lost_and_counted(bench: EngineBench) -> Non
     assert len(chunks) <= TAP_CHUNKS
     assert heard.lost == 50 + TAP_CHUNKS - len(chunks)
     assert chunks[0].at - first[-1].at == (heard.lost + 1) * 20 * MS
+
+
+def test_at_full_rate_the_ring_of_samples_holds_three_and_a_half_seconds(bench: EngineBench) -> None:
+    bench.add(FakeCaller(tone(440.0), "OPUS"))
+    mix = bench.open_mix(rate=48000)
+    bench.join_all(mix)
+    heard = tap(bench)
+    bench.apply(m.OpenTap(0, -1, mix))
+    bench.run(3500)
+    chunks = heard.read()
+    assert {chunk.rate for chunk in chunks} == {48000}
+    assert level(joined(chunks)[-48000:], 440, 48000) > AUDIBLE
+    assert heard.lost == 0
+    bench.run(6000)
+    late = heard.read()
+    assert heard.lost == 300 - len(late) > 0
+    assert {later.at - earlier.at for earlier, later in itertools.pairwise(late)} == {20 * MS}
+    assert level(joined(late), 440, 48000) > AUDIBLE
+
+
+def test_memory_that_was_lent_is_nobody_elses_until_it_is_given_back(bench: EngineBench) -> None:
+    closed: list[TapHandle] = []
+    free: list[TapHandle] = []
+    heard = TapHandle(bench.taps, 0, closed.append, free.append)
+    assert heard.lend().next == bench.taps.written(0)
+    heard.close()
+    assert (closed, free) == ([heard], [])
+    heard.give_back()
+    heard.give_back()
+    assert free == [heard]
 
 
 def test_what_came_before_a_tap_was_closed_can_be_read_once(bench: EngineBench) -> None:

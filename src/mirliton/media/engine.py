@@ -117,8 +117,10 @@ class Engine:
                 self._hear(listener, speaker, on)
             case m.Press(leg, code):
                 self._press(leg, code)
-            case m.OpenTap(tap, leg, mix):
+            case m.OpenTap(tap, leg, mix, heard_only):
                 self._tap(tap, leg, mix)
+                if leg >= 0:
+                    self._t.legs[leg].tap_heard_only = heard_only
             case m.CloseTap(leg, mix):
                 self._tap(-1, leg, mix)
 

@@ -43,7 +43,7 @@ class Desk(Protocol):
     def now(self) -> int:
         """Monotonic nanoseconds."""
 
-    def open_tap(self, owner: "LegHandle | MixHandle") -> TapHandle:
+    def open_tap(self, owner: "LegHandle | MixHandle", *, heard_only: bool = False) -> TapHandle:
         """A free tap, told to the engine; raises `MediaFull`."""
 
     def note_unheard(self, change: int) -> None:
@@ -294,15 +294,17 @@ class LegHandle:
             self._desk.tell(m.Press(self.index, _DIGITS.index(digit)))
         return True
 
-    def tap(self) -> Tap:
+    def tap(self, *, heard_only: bool = False) -> Tap:
         """See `types.Leg.tap`."""
         if self.closed:
             raise MediaFull("the leg is closed")
-        return self._desk.open_tap(self)
+        return self._desk.open_tap(self, heard_only=heard_only)
 
     def tap_command(self, tap: int) -> m.Command:
         """How the engine is told of a tap; -1: none."""
-        return m.OpenTap(tap, self.index, -1) if tap >= 0 else m.CloseTap(self.index, -1)
+        if tap < 0:
+            return m.CloseTap(self.index, -1)
+        return m.OpenTap(tap, self.index, -1, bool(self.tapped and self.tapped.heard_only))
 
     def set(
         self,

@@ -26,5 +26,6 @@ TONE_STATE = 17  # eight filters of two values each, and the power
 RECEIVE_BYTES = 1600  # no longer datagram is RTP here
 WAITING = 256  # legs that may wait for their first packet on one socket
 SHARED_ENCODERS = 4  # as many times the mixes: kinds of listeners (codec, packet time) that mixes have, on average
-TAP_CHUNKS = 128  # chunks that wait in a tap: 2.5 s of 20 ms ticks
+TAP_CHUNKS = 1024  # chunks that wait in a tap: 20 s of 20 ms ticks
+TAP_SAMPLES = 192_000  # and their samples: 4 s at 48 kHz, 12 s at 16 kHz
 CONTROL_BYTES = 64  # room for the kernel's time stamp of a packet

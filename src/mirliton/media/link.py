@@ -268,14 +268,20 @@ class MediaLink:
         """See `handles.Desk`."""
         return self._clock()
 
-    def open_tap(self, owner: LegHandle | MixHandle) -> TapHandle:
+    @property
+    def tap_memory(self) -> tuple[int, int]:
+        """For another process that reads what taps hear: the descriptor of their memory, and how many there are."""
+        return self._taps.descriptor, self._media.max_taps
+
+    def open_tap(self, owner: LegHandle | MixHandle, *, heard_only: bool = False) -> TapHandle:
         """See `handles.Desk`. One at a time for each leg and each mix."""
         self._reuse_ids()
         if owner.tapped is not None:
             raise MediaFull("it is being recorded already")
         if not self._free_taps:
             raise MediaFull(f"all {self._media.max_taps} taps are in use: raise media.max_taps")
-        tap = owner.tapped = TapHandle(self._taps, self._free_taps.popleft(), self._close_tap)
+        index = self._free_taps.popleft()
+        tap = owner.tapped = TapHandle(self._taps, index, self._close_tap, self._rest_tap, heard_only=heard_only)
         self._tapped[tap] = owner
         if owner.connected:
             self.tell(owner.tap_command(tap.index))
@@ -286,6 +292,8 @@ class MediaLink:
         owner.tapped = None
         self.tell(owner.tap_command(-1))
         self._flush()
+
+    def _rest_tap(self, tap: TapHandle) -> None:
         self._resting.append((self._said, self._free_taps, tap.index))
 
     def note_unheard(self, change: int) -> None:

@@ -98,6 +98,8 @@ class OpenTap(Message, frozen=True, array_like=True, tag=True):
     tap: int
     leg: int
     mix: int
+    heard_only: bool = False
+    """Of a leg: nothing while nobody would hear it."""
 
 
 class CloseTap(Message, frozen=True, array_like=True, tag=True):

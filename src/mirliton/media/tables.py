@@ -35,6 +35,7 @@ from mirliton.media.limits import (
     SHARED_ENCODERS,
     SLOTS,
     TAP_CHUNKS,
+    TAP_SAMPLES,
     TONE_STATE,
     WAITING,
     WIDE_HISTORY,
@@ -165,6 +166,7 @@ LEG = _record_type(
         # who it does not hear (the first of a list of relations), and who listens in
         ("unheard", "i8"),
         ("tap", "i8"),
+        ("tap_heard_only", "i8"),  # the tap gets nothing while nobody would hear the leg
         # digits (RFC 4733 2.5, and in-band)
         ("event_seen", "i8"),
         ("event_ts", "i8"),
@@ -305,8 +307,14 @@ PLAY = _record_type(
 
 RELATION = _record_type([("speaker", "i8"), ("next", "i8")])
 
-TAP = _record_type([("written", "i8")])  # how many chunks so far; the latest TAP_CHUNKS of them are there
-CHUNK = _record_type([("at", "i8"), ("rate", "i8"), ("count", "i8"), ("samples", "i2", (MAX_FRAME,))])
+TAP = _record_type(
+    [
+        ("written", "i8"),  # how many chunks so far; the latest TAP_CHUNKS of them are there
+        ("position", "i8"),  # how many samples of the ring were used so far: the next chunk begins here
+        ("ring", "i2", (TAP_SAMPLES,)),
+    ],
+)
+CHUNK = _record_type([("at", "i8"), ("rate", "i8"), ("count", "i8"), ("begin", "i8")])  # begin: in the tap's ring
 
 # kinds of what kernels report
 DIGIT, TALKING, PLAY_DONE, LATCHED = 1, 2, 3, 4

@@ -42,7 +42,7 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
     silent = mix.lobby or record.muted or record.held or record.isolated or not record.may_receive
     record.read_every = mix.interval * 1_000_000
     record.next_read = now + record.read_every
-    if silent and not wants_tones and record.tap < 0:
+    if silent and not wants_tones and (record.tap < 0 or record.tap_heard_only):
         ignore(t, leg)
         return
     samples = record.rate * mix.interval // 1000
@@ -50,7 +50,7 @@ def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
         if not silent:
             judge(t, leg, 0)
         return
-    if record.tap >= 0:
+    if record.tap >= 0 and not (silent and record.tap_heard_only):
         leave_chunk(t, record.tap, mix.due, record.rate, samples)
     score = amplify(t, leg, samples)
     if silent:

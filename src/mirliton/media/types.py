@@ -111,10 +111,26 @@ class Chunk:
     samples: Any
 
 
-class Tap(Protocol):
-    """Sound on its way out of the engine, for a recording. Chunks wait in shared memory, for about two seconds."""
+@dataclass(frozen=True, slots=True)
+class LentTap:
+    """Where another process finds what a tap hears: its number, and the number of the first chunk that it is of."""
 
-    lost: int  # chunks that were overwritten before they were read
+    index: int
+    next: int
+
+
+class Tap(Protocol):
+    """Sound on its way out of the engine, for a recording. Chunks wait in shared memory, for four seconds or more."""
+
+    @property
+    def lost(self) -> int:
+        """How many chunks were overwritten before they were read."""
+
+    def lend(self) -> LentTap:
+        """Let another process read it from here on; its memory stays, closed or not, until `give_back`."""
+
+    def give_back(self) -> None:
+        """The other process reads no more. Repeating is harmless."""
 
     def read(self) -> list[Chunk]:
         """Everything new, oldest first; never waits. Where nothing was heard there are no chunks, and `at` tells."""
@@ -205,8 +221,11 @@ class Leg(Protocol):
     def press(self, digit: str) -> bool:
         """Tell the other side of a key (RFC 4733). False: it knows no events, so the key must be played as a tone."""
 
-    def tap(self) -> Tap:
-        """What the other side of this leg says, in a mix or not, muted or not. Raises `MediaFull`."""
+    def tap(self, *, heard_only: bool = False) -> Tap:
+        """What the other side of this leg says, in a mix or not, muted or not. Raises `MediaFull`.
+
+        `heard_only`: nothing while the mix gets nothing of it, because it is muted, held or apart.
+        """
 
     def statistics(self) -> LegStatistics:
         """Read from shared memory: cheap, never waits."""
