@@ -170,9 +170,14 @@ class DialSettings(_Section):
 class RecordingSettings(_Section):
     """Recordings of rooms and of names."""
 
-    max_seconds: int = 14_400
+    format: Literal["flac", "ogg", "wav"] = "flac"
+    tracks: bool = False
+    max_rate: Literal[8000, 16000, 48000] = 48000
+    max_seconds: int = Field(14_400, ge=1)
     max_at_a_time: int = Field(64, ge=0)
     max_at_a_time_per_account: int = Field(32, ge=0)
+    max_tracks_per_account: int = Field(100, ge=0)
+    max_bytes_per_account: int = Field(0, ge=0)
 
 
 class EventSettings(_Section):

@@ -9,7 +9,7 @@ from mirliton.calls.ports import Account, Route
 from mirliton.conference.ports import CallerInfo, Recorded, Sound
 from mirliton.conference.profile import Configuration
 from mirliton.conference.reading import Document, texts
-from mirliton.media.types import Chunk, Clip, LegStatistics, LiveClip, MediaAgreement, MediaFull, PlayDone
+from mirliton.media.types import Chunk, Clip, LegStatistics, LentTap, LiveClip, MediaAgreement, MediaFull, PlayDone
 from mirliton.sip.sdp import make_offer
 from mirliton.sip.types import Bridge, Device, Link, SessionEnded
 from mirliton.sounds.addresses import SoundNotFound
@@ -116,6 +116,12 @@ class FakeTap:
         taken, self.chunks = self.chunks, []
         return taken
 
+    def lend(self) -> LentTap:
+        return LentTap(0, 0)
+
+    def give_back(self) -> None:
+        """Nobody else uses the memory."""
+
     def close(self) -> None:
         self.closed = True
 
@@ -211,7 +217,7 @@ class FakeLeg:
         self.keys += digit if self.events else ""
         return self.events
 
-    def tap(self) -> FakeTap:
+    def tap(self, *, heard_only: bool = False) -> FakeTap:
         self.taps.append(FakeTap())
         return self.taps[-1]
 

@@ -15,10 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 from mirliton.conference.ports import CallerInfo, NameNotKept, Recorded
 from mirliton.phone.phone import Phone, PhoneSettings
-from mirliton.recording.flac import WriteFailed
 from mirliton.recording.names import StoredNames
-from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import RecordingRefused
+from mirliton.recording.sound_files import WriteFailed
 from mirliton.recording.take import Take
 from mirliton.store import Store, bootstrap
 from mirliton.store.database import Database
@@ -27,6 +26,7 @@ from tests.calls.conftest import nothing_is_left
 from tests.calls.serving import Server, serving
 from tests.calls.switchboard import NO_WELCOME, QUIET
 from tests.recording.conftest import Changes, FakeTap
+from tests.recording.inline import recordings as inline_recordings
 
 from .witness import Witness
 
@@ -51,14 +51,17 @@ def witness(server: Server) -> Iterator[Witness]:
 
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
-    """No file of the server can grow, the log as little as the others."""
-    process = server.process.pid
-    soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (1, hard))
+    """No file of the server and of its writer can grow, the log as little as the others."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    processes = [server.process.pid, *map(int, children)]
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    for process in processes:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (1, hard))
     try:
         yield
     finally:
-        resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
+        for process in processes:
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_ends_only_the_recording(server: Server, witness: Witness) -> None:
@@ -143,7 +146,8 @@ async def test_a_name_is_left_out_when_the_database_is_full(full_store: tuple[St
 
 async def test_a_recording_is_refused_when_the_database_is_full(full_store: tuple[Store, str], tmp_path: Path) -> None:
     store, account = full_store
-    recordings = Recordings(store, Changes(), max_seconds=60, max_at_a_time=4)
+    recordings = inline_recordings(store, Changes())
+    await recordings.open()
     with pytest.raises(RecordingRefused, match="database"):
         await recordings.start(account, "c", "Weekly", FakeTap())
     assert not list((tmp_path / "media" / account).iterdir())
@@ -156,7 +160,8 @@ async def test_a_recording_waits_for_the_next_start_when_the_database_is_full_to
     store = Store(None, tmp_path)
     await store.open()
     account = (await bootstrap(store, tmp_path)).id
-    recordings = Recordings(store, Changes(), max_seconds=60, max_at_a_time=4, poll_seconds=0)
+    recordings = inline_recordings(store, Changes())
+    await recordings.open()
 
     def no_file(*_given: object) -> None:
         raise WriteFailed("full")
@@ -164,7 +169,7 @@ async def test_a_recording_waits_for_the_next_start_when_the_database_is_full_to
     async def no_document(*_given: object, **_named: object) -> None:
         raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
 
-    monkeypatch.setattr(Take, "add", no_file)
+    monkeypatch.setattr(Take, "write", no_file)
     monkeypatch.setattr(store.documents, "update", no_document)
     monkeypatch.setattr(store.documents, "delete", no_document)
     recording = await recordings.start(account, "c", "Weekly", FakeTap())

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mirliton.media.types import Chunk
+from mirliton.media.types import Chunk, LentTap
 from mirliton.store import Document, Store, bootstrap
 
 Samples = npt.NDArray[np.int16]
@@ -40,14 +41,32 @@ class Clock:
 class FakeTap:
     """Gives what a test puts in."""
 
+    _all: ClassVar[list["FakeTap"]] = []
+
     def __init__(self) -> None:
         self.lost = 0
         self.closed = 0
+        self.lent = False
+        self.heard: list[Chunk] = []
+        self._number = len(self._all)
+        self._all.append(self)
         self._waiting: list[Chunk] = []
         self.was_read = asyncio.Event()
 
+    @classmethod
+    def of(cls, number: int) -> "FakeTap":
+        return cls._all[number]
+
     def feed(self, chunks: list[Chunk]) -> None:
         self._waiting += chunks
+        self.heard += chunks
+
+    def lend(self) -> LentTap:
+        self.lent = True
+        return LentTap(self._number, len(self.heard))
+
+    def give_back(self) -> None:
+        self.lent = False
 
     def read(self) -> list[Chunk]:
         taken, self._waiting = self._waiting, []

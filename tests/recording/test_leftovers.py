@@ -10,20 +10,24 @@ import numpy as np
 import pytest
 import soundfile
 
-from mirliton.recording.flac import WriteFailed, rewrite, write_flac
+from mirliton.recording import messages as m
 from mirliton.recording.leftovers import leftovers, place_for
 from mirliton.recording.media_documents import MediaDocuments
+from mirliton.recording.mending import Part, mend
 from mirliton.recording.recordings import Recordings
+from mirliton.recording.sound_files import WriteFailed, write_flac
 from mirliton.recording.take import Take
 from mirliton.store import NotFound, Store
 from mirliton.store.document import new_id
 
 from .conftest import SECOND, Changes, Clock, FakeTap, media_files, ticks, tone
 from .full_disk import full_disk
+from .inline import FakeReader
+from .inline import recordings as inline_recordings
 
 
 def next_start(store: Store, changes: Changes) -> Recordings:
-    return Recordings(store, changes, max_seconds=60, max_at_a_time=3)
+    return inline_recordings(store, changes)
 
 
 async def crashed(store: Store, account_id: str, seconds: float) -> str:
@@ -32,8 +36,13 @@ async def crashed(store: Store, account_id: str, seconds: float) -> str:
     await MediaDocuments(store, Changes()).create(
         account_id, media_id, "Weekly", source_type="conference", source_id="c"
     )
-    take = Take(place_for(store, account_id, media_id), 16000, 0, 60)
-    take.add(ticks(tone(seconds, 16000), 16000), round(seconds * SECOND))
+    tap = FakeTap()
+    tap.feed(ticks(tone(seconds, 16000), 16000))
+    path = place_for(store, account_id, media_id)
+    take = Take(m.Begin(1, str(path), "flac", 16000, 0, 60, 0, 0), FakeReader(tap, 0))
+    take.hear()
+    take.write(round(seconds * SECOND))
+    take.flush()
     as_it_was_then = take.path.read_bytes()
     take.abandon()
     take.path.write_bytes(as_it_was_then)
@@ -68,10 +77,10 @@ async def test_a_process_that_is_killed_leaves_a_recording_that_can_be_kept(
     program = (
         "import os, signal, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from mirliton.media.types import Chunk\n"
-        "from mirliton.recording.take import Take\n"
-        "take = Take(Path(sys.argv[1]), 16000, 0, 60)\n"
-        "take.add([Chunk(0, 16000, np.arange(48000, dtype=np.int16))], 3 * 10**9)\n"
+        "from mirliton.recording.sound_files import FlacFile\n"
+        "file = FlacFile(Path(sys.argv[1]), 16000)\n"
+        "file.write(np.arange(48000, dtype=np.int16))\n"
+        "file.flush()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     died = await asyncio.create_subprocess_exec(sys.executable, "-c", program, os.fspath(path))
@@ -143,7 +152,8 @@ async def test_strange_names_in_the_folder_stop_nothing(store: Store, account_id
 async def test_a_running_recording_is_no_leftover(
     store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap
 ) -> None:
-    recordings = Recordings(store, changes, max_seconds=60, max_at_a_time=1, now=clock)
+    recordings = inline_recordings(store, changes, clock)
+    await recordings.open()
     running = await recordings.start(account_id, "c", "Weekly", tap)
     assert [left.media_id for left in leftovers(store)] == [running.media_id]
     await recordings.recover()
@@ -158,7 +168,7 @@ def test_a_file_cut_anywhere_is_read_up_to_the_cut(tmp_path: Path, lost: int) ->
     whole, cut, copy = (tmp_path / name for name in ("whole", "cut", "copy"))
     write_flac(whole, 16000, noise)
     cut.write_bytes(whole.read_bytes()[:-lost])
-    facts = rewrite(cut, copy)
+    facts = mend([Part(0, str(cut))], copy).facts
     assert facts is not None
     samples, _ = soundfile.read(copy, dtype="int16")
     assert np.array_equal(samples, noise[: len(samples)])

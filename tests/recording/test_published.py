@@ -5,17 +5,19 @@ import io
 import numpy as np
 import soundfile
 
-from mirliton.recording.recordings import Recordings
+from mirliton.recording.recordings import RecordingStatistics
 from mirliton.recording.room_recording import Reason
 from mirliton.server.telemetry import flat
 from mirliton.sounds.decoding import decode_file
 from tests.api.conftest import Api, api, settings  # noqa: F401 - the application is a fixture there
 
 from .conftest import SECOND, Changes, Clock, FakeTap, ticks, tone
+from .inline import recordings as inline_recordings
 
 
 async def recorded(api: Api, clock: Clock, tap: FakeTap) -> str:  # noqa: F811
-    recordings = Recordings(api.store, Changes(), max_seconds=60, max_at_a_time=1, now=clock)
+    recordings = inline_recordings(api.store, Changes(), clock)
+    await recordings.open()
     running = await recordings.start(api.account.id, "c" * 32, "Weekly", tap)
     tap.feed(ticks(tone(1.0, 8000), 8000, clock.now))
     clock.now += SECOND
@@ -76,6 +78,6 @@ async def test_deleting_a_recording_deletes_the_file(api: Api, clock: Clock, tap
     assert api.store.media.path(api.account.id, media_id) is None
 
 
-async def test_the_numbers_have_plain_names(api: Api) -> None:  # noqa: F811
-    names = flat(Recordings(api.store, Changes(), max_seconds=1, max_at_a_time=1).statistics)
+def test_the_numbers_have_plain_names() -> None:
+    names = flat(RecordingStatistics())
     assert {f"ended_{reason.value}" for reason in Reason} <= set(names)

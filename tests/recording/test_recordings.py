@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,15 @@ from mirliton.store import NotFound, Store, TooManyDocuments
 
 from .conftest import SECOND, Changes, Clock, FakeTap, Samples, media_files, ticks, tone
 from .full_disk import full_disk
+from .inline import recordings as inline_recordings
 
 STARTED = 1_800_000_000.0
 
 
 @asynccontextmanager
 async def recordings(store: Store, changes: Changes, clock: Clock, **given: Any) -> AsyncIterator[Recordings]:
-    settings = {"max_seconds": 60, "max_at_a_time": 3, "poll_seconds": 0.002} | given
-    made = Recordings(store, changes, now=clock, utc=lambda: STARTED, **settings)
+    made = inline_recordings(store, changes, clock, utc=lambda: STARTED, **given)
+    await made.open()
     try:
         yield made
     finally:
@@ -239,24 +239,6 @@ async def test_whatever_goes_wrong_ends_only_this_recording(
         assert "not this time" in broken.ended.problem
         assert await all_recordings.stop(good) == good.media_id
     assert all_recordings.statistics.ended["failed"] == 1
-
-
-async def test_the_loop_goes_on_while_the_disk_does_not(
-    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap, tmp_path: Path
-) -> None:
-    """The first write waits for what only the event loop can do: in the loop, both would stand still."""
-    loop = asyncio.get_running_loop()
-
-    class WaitsForLoop(np.ndarray[Any, Any]):
-        def __len__(self) -> int:
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(timeout=30)
-            return super().__len__()
-
-    async with recordings(store, changes, clock) as all_recordings:
-        running = await all_recordings.start(account_id, "c", "Weekly", tap)
-        tap.feed([Chunk(clock.now, 16000, tone(0.02, 16000).view(WaitsForLoop))])
-        clock.now += SECOND
-        assert await all_recordings.stop(running) == running.media_id
 
 
 async def test_a_long_name_is_cut_so_that_the_time_stays(

@@ -24,8 +24,15 @@ ABOUT: dict[str, tuple[str, dict[str, str]]] = {
     "unmute-member": ("A microphone was opened", {}),
     "deaf-member": ("Somebody hears the room no more", {}),
     "undeaf-member": ("Somebody hears the room again", {}),
-    "start-recording": ("The room is recorded from now on", {}),
-    "stop-recording": ("The room is recorded no more", {}),
+    "start-recording": ("The room is recorded from now on", {"media_id": "the document that the sound will be in"}),
+    "stop-recording": (
+        "The room is recorded no more",
+        {
+            "media_id": "the document",
+            "reason": "`stopped`, `room_ended`, `too_long`, `account_full`, `deleted`, `failed` (such as a full disk), "
+            "`server_stopped`",
+        },
+    ),
     "dtmf": ("A key bound to the action `event` was pressed", {"digits": "the keys", "data": "the binding's `data`"}),
     "dtmf-member": ("A key of a member with `distribute_dtmf`, which the others get", {"digits": "the key"}),
     "energy-level": ("Somebody changed how loud they have to be", {"level": "0 to 1800"}),

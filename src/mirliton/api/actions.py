@@ -11,6 +11,7 @@ from mirliton.calls.live import BadMedia, NoSuchRoom
 from mirliton.store import Document
 
 ROOM_ACTIONS = ("lock", "unlock", "play", "dial", "record", "vars")
+RECORDING_FORMATS = ("flac", "ogg", "wav")
 LONGEST_NAME, LONGEST_VALUE = 64, 1024
 NOT_RUNNING = "the room does not run: nothing was done"
 
@@ -36,9 +37,9 @@ async def act_on_room(call: Call, document: Document | None) -> Reply:
         case "play":
             return await took_effect(call, _command(call, action, {"media_id": media_id(arguments)}))
         case "record":
-            what = recording_order(arguments)
-            said = {"start": "starting recording", "stop": "stopping recording"}[what]
-            return await took_effect(call, _command(call, action, {"action": what}), said)
+            order = recording_order(arguments)
+            said = {"start": "starting recording", "stop": "stopping recording"}[order["action"]]
+            return await took_effect(call, _command(call, action, order), said)
         case "vars":
             return await took_effect(call, _command(call, action, variables(arguments)))
         case "dial":
@@ -88,15 +89,25 @@ def media_id(arguments: dict[str, Any]) -> str:
     return media
 
 
-def recording_order(arguments: dict[str, Any]) -> str:
-    """`start` or `stop`; raises `ApiError` 400."""
+def recording_order(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`action` `start` or `stop`, and `format` and `tracks` when they are given; raises `ApiError` 400."""
     wanted = ["start", "stop"]
     what = arguments.get("action")
     if what is None or what == "record":
         raise wrong("data.action", "required", "say whether to start or to stop", target=wanted)
     if not isinstance(what, str) or what not in wanted:
         raise wrong("data.action", "enum", "must be start or stop: choose one", value=what, target=wanted)
-    return what
+    order: dict[str, Any] = {"action": what}
+    if (form := arguments.get("format")) is not None:
+        if form not in RECORDING_FORMATS:
+            text = "must be flac, ogg or wav: choose one"
+            raise wrong("data.format", "enum", text, value=form, target=list(RECORDING_FORMATS))
+        order["format"] = form
+    if (tracks := arguments.get("tracks")) is not None:
+        if not isinstance(tracks, bool):
+            raise wrong("data.tracks", "type", "must be true or false", value=tracks, target="boolean")
+        order["tracks"] = tracks
+    return order
 
 
 def variables(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class LiveRooms(Protocol):
     async def command_room(
         self, account_id: str, conference_id: str, action: str, data: dict[str, Any]
     ) -> dict[str, Any]:
-        """`lock`, `unlock`, `play`, `record` (`data.action` `start` or `stop`), `vars` (name to value, None to take it
+        """`lock`, `unlock`, `play`, `record` (`data.action` `start` or `stop`; to start, `format` and `tracks` if they
+        are not to be as the settings say), `vars` (name to value, None to take it
         away) on a room; the new state comes back.
 
         Raises `NoSuchRoom`, `BadMedia`, `Refused`.

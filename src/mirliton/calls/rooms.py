@@ -13,6 +13,7 @@ from mirliton.calls.call import Call
 from mirliton.calls.events import EventFeed
 from mirliton.calls.live import BadMedia, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.ports import SoundLibrary
+from mirliton.calls.room_recording import RecordingOptions
 from mirliton.calls.running import RunningRoom
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.core import MAX_VARIABLES
@@ -60,6 +61,7 @@ class Rooms:
         events: EventFeed | None = None,
         sound_statistics: SoundStatistics | None = None,
         recordings: Recordings | None = None,
+        recording_options: RecordingOptions | None = None,
         names: Names | None = None,
     ) -> None:
         """Needs a running event loop. `max_rate`: rooms that ask for more are mixed at this rate, in Hz.
@@ -72,6 +74,7 @@ class Rooms:
         self._engine = engine
         self._sounds = sounds
         self._recordings = recordings
+        self._recording_options = recording_options
         self._names = names
         self._max_rate = max_rate
         self._loop = asyncio.get_running_loop()
@@ -168,6 +171,7 @@ class Rooms:
             on_destroyed=self._forget,
             spawn=self._spawn,
             recordings=self._recordings,
+            recording_options=self._recording_options,
             opened_with=admission.conference.document,
         )
         self._running[room] = running
@@ -234,7 +238,7 @@ class Rooms:
                 running.act(lambda room, now: room.play(sound, now))
                 await running.sounds_found()
             case "record":
-                await (running.recording.start() if data.get("action") == "start" else running.recording.stop())
+                await _record(running, data)
             case "vars":
                 if not running.act(lambda room, _: room.set_variables(data)):
                     raise Refused(400, f"a room has at most {MAX_VARIABLES} variables: take some away with null")
@@ -321,6 +325,13 @@ def _many(room: Room, action: str) -> list[int]:
     if wanted is None:
         raise ValueError(f"no such action on participants: {action!r}")
     return [member.member_id for member in room if not member.moderator and getattr(member, name) != wanted]
+
+
+async def _record(running: RunningRoom, data: dict[str, Any]) -> None:
+    if data.get("action") == "start":
+        await running.recording.start(data.get("format"), data.get("tracks"))
+    else:
+        await running.recording.stop()
 
 
 def _relate(running: RunningRoom, data: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import structlog
 from mirliton.calls.call import Call
 from mirliton.calls.live import Refused
 from mirliton.calls.ports import Playable, SoundLibrary
-from mirliton.calls.room_recording import RecordingSwitch
+from mirliton.calls.room_recording import RecordingOptions, RecordingSwitch
 from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
 from mirliton.conference import effects
 from mirliton.conference.member import Member
@@ -22,6 +22,7 @@ from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import CallerSettings
 from mirliton.media.types import LegStatistics, MediaFull, Mix, PlayDone
 from mirliton.recording.recordings import Recordings
+from mirliton.recording.room_recording import Speaker
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -44,12 +45,15 @@ class RunningRoom:
         on_destroyed: Callable[["RunningRoom"], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         recordings: Recordings | None = None,
+        recording_options: RecordingOptions | None = None,
         opened_with: Document | None = None,
     ) -> None:
         """`opened_with`: the conference document of the first caller."""
         self.room = room
         self.opened_with: Document = opened_with or {}
-        self.recording = RecordingSwitch(recordings, room.settings, mix.tap, self._recording_changed)
+        self.recording = RecordingSwitch(
+            recordings, room.settings, mix, self._recording_changed, spawn, recording_options
+        )
         self.mix = mix
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, Call] = {}
@@ -141,6 +145,7 @@ class RunningRoom:
                 self._calls[member_id].leg.join(
                     self.mix, muted=muted, deaf=deaf, isolated=isolated, voices_only=voices_only
                 )
+                self._note_speaker(member_id)
             case effects.SetMember(member_id):
                 self._set(member_id, effect)
             case effects.RemoveMember(member_id):
@@ -174,6 +179,12 @@ class RunningRoom:
             case effects.Destroy():
                 self._destroy()
 
+    def _note_speaker(self, member_id: int) -> None:
+        call = self._calls[member_id]
+        info = call.info
+        speaker = Speaker(member_id, info.call_id, info.caller_id_name, info.caller_id_number)
+        self.recording.came(member_id, speaker, call.leg)
+
     def _set(self, member_id: int, change: effects.SetMember) -> None:
         if call := self._calls.get(member_id):
             call.leg.set(
@@ -188,6 +199,7 @@ class RunningRoom:
     def _remove(self, member_id: int) -> None:
         """The call may go on outside the room, but nothing of the room reaches it any more."""
         if call := self._calls.pop(member_id, None):
+            self.recording.left(member_id)
             call.on_digit = call.on_gone = call.on_hold = call.leg.on_talking = None
             call.leg.leave()
             if not call.ended:
@@ -227,8 +239,8 @@ class RunningRoom:
         except Refused as refused:
             _log.warning("recording refused", reason=str(refused), room=self.room.settings.conference_id)
 
-    def _recording_changed(self, on: bool, _media_id: str) -> None:
-        self.act(lambda room, now: room.set_recording(on, now))
+    def _recording_changed(self, on: bool, media_id: str, reason: str) -> None:
+        self.act(lambda room, now: room.set_recording(on, now, media_id, reason))
 
     def _heard(self, member_id: int | None, sound: Sound) -> None:
         self.act(lambda room, now: room.play_done(sound, now, member_id))

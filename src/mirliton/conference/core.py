@@ -42,6 +42,7 @@ class RoomCore:
         self.started_at = now
         self.locked = False
         self.recording = False
+        self._recorded_as = ""  # the document of the recording
         self.floor: int | None = None
         self.ended = False
         self.relations = Relations(max_relations)

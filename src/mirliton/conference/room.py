@@ -220,8 +220,8 @@ class Room(MemberOrders):
         self._moderation.deadline = self._trunks_until = None
         self._stop_music()
         if self.recording:
+            self.publish("stop-recording", None, now, media_id=self._recorded_as, reason="room_ended")
             self.recording = False
-            self.publish("stop-recording", None, now)
         self.publish("conference-destroy", None, now)
         self.emit(Destroy())
 
@@ -280,10 +280,14 @@ class Room(MemberOrders):
         self._play(self.settings.is_locked_sound if locked else self.settings.is_unlocked_sound)
         self.publish("lock" if locked else "unlock", None, now)
 
-    def set_recording(self, on: bool, now: float) -> None:
-        """A recording of the room has begun or ended; everybody is told."""
+    def set_recording(self, on: bool, now: float, media_id: str = "", reason: str = "stopped") -> None:
+        """A recording of the room, the document `media_id`, has begun, or ended for a reason; everybody is told."""
         if self.ended or on == self.recording:
             return
         self.recording = on
         self._play(self.settings.is_recording_sound if on else self.settings.is_not_recording_sound)
-        self.publish("start-recording" if on else "stop-recording", None, now)
+        self._recorded_as = media_id
+        if on:
+            self.publish("start-recording", None, now, media_id=media_id)
+        else:
+            self.publish("stop-recording", None, now, media_id=media_id, reason=reason)

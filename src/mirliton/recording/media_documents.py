@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mirliton.recording.flac import FileFacts
+from mirliton.recording.sound_files import FileFacts
 from mirliton.schemas.validation import defaults
 from mirliton.store import Document, NotFound, Store
 from mirliton.store.document import gregorian
@@ -34,13 +34,18 @@ class MediaDocuments:
         source_type: str,
         source_id: str,
         owner_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> Document:
-        """A document without a file yet. Where it comes from stays what it is whatever clients write (`origin`)."""
+        """A document without a file yet. Where it comes from stays what it is whatever clients write (`origin`).
+
+        `details`: further keys of that kind.
+        """
         origin = {
             "media_source": "recording",
             "source_type": source_type,
             "source_id": source_id,
             "start": gregorian(self.now()),
+            **(details or {}),
         }
         body: dict[str, Any] = defaults("media") | {"name": name[:_LONGEST_NAME]} | origin
         if owner_id is not None:

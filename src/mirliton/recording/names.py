@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mirliton.conference.ports import CallerInfo, NameNotKept, Recorded, Sound
-from mirliton.recording.flac import WriteFailed, write_flac
 from mirliton.recording.media_documents import Changed, MediaDocuments
+from mirliton.recording.sound_files import WriteFailed, write_flac
 from mirliton.store import Document, DocumentTooLarge, NotFound, StaleRevision, Store, TooManyDocuments
 from mirliton.store.document import new_id
 

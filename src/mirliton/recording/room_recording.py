@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from mirliton.media.types import Tap
+from mirliton.recording.takes import Track
 
 
 class RecordingRefused(Exception):
@@ -17,6 +18,7 @@ class Reason(StrEnum):
 
     STOPPED = "stopped"
     TOO_LONG = "too_long"
+    ACCOUNT_FULL = "account_full"  # recording.max_bytes_per_account
     SERVER_STOPPED = "server_stopped"
     DELETED = "deleted"  # its document was, while it ran: the sound is thrown away
     FAILED = "failed"
@@ -32,24 +34,45 @@ class Ended:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Whose track it is."""
+
+    participant_id: int
+    call_id: str
+    caller_id_name: str = ""
+    caller_id_number: str = ""
+
+    def as_keys(self) -> dict[str, Any]:
+        """As keys of a media document."""
+        return {
+            "track_of": self.call_id,
+            "participant_id": self.participant_id,
+            "caller_id_name": self.caller_id_name,
+            "caller_id_number": self.caller_id_number,
+        }
+
+
 @dataclass(slots=True, eq=False)
 class RoomRecording:
     """One recording. `media_id` is its document from the start; the sound is there when it has `ended`."""
 
     account_id: str
     conference_id: str
+    conference_name: str
     media_id: str
-    tap: Tap
     on_end: "OnEnd | None" = None
+    mix: Track | None = None
+    tracks: dict[str, Track] = field(default_factory=dict)
+    """Of members, by the ids of their documents; those that run."""
     ended: Ended | None = None
     stop_reason: Reason | None = None
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def ask_to_stop(self, reason: Reason) -> None:
-        """End at the next opportunity; the first reason counts."""
-        self.stop_reason = self.stop_reason or reason
-        self.stopping.set()
+    @property
+    def running(self) -> list[Track]:
+        """Everything of it that is being written."""
+        return [track for track in (self.mix, *self.tracks.values()) if track is not None]
 
 
 OnEnd = Callable[[RoomRecording, Ended], None]

@@ -18,6 +18,7 @@ Sink = Callable[[Samples], None]
 """Takes the next samples; what it raises comes out of the call that made them."""
 
 _SECOND = 1_000_000_000
+_LONGEST = 1e9  # seconds
 _LATE, _EARLY = 1.5, 0.75
 """How far a chunk may be behind or before its place and still be appended, in its own length; a repeated one is not."""
 
@@ -30,7 +31,7 @@ class Timeline:
         self.frames = 0
         """How many samples the sink has got."""
         self._start = start
-        self._limit = int(max_seconds * rate)
+        self._limit = int(max(0.0, min(max_seconds, _LONGEST)) * rate)
         self._sink = sink
         self._end = 0  # where the next sample belongs: ahead of `frames` by what the resampler still holds
         self._run: _Run | None = None
@@ -54,15 +55,21 @@ class Timeline:
         if len(samples) and not self.full:
             self._append(samples, chunk.rate)
 
-    def fill(self, until: int) -> None:
-        """Silence up to this time, unless there is sound already."""
-        position = min(self._position(until), self._limit)
+    def end_at(self, at: int) -> None:
+        """Nothing from this time on belongs to it."""
+        self._limit = max(min(self._limit, self._position(at)), self._end)
+
+    def fill(self, until: int, most_seconds: float = _LONGEST) -> bool:
+        """Silence up to this time, unless there is sound already; False when `most_seconds` of it are too few."""
+        wanted = min(self._position(until), self._limit)
+        position = min(wanted, self._end + int(most_seconds * self.rate))
         if position <= self._end:
-            return
+            return True
         self.flush()
         while self.frames < position:
             self._put(np.zeros(min(self.rate, position - self.frames), np.int16))
         self._end = self.frames
+        return position == wanted
 
     def flush(self) -> None:
         """Give the sink what the resampler holds back."""

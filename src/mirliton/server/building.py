@@ -19,6 +19,7 @@ from mirliton.calls.inbound import InboundCalls
 from mirliton.calls.linked import Linked
 from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.remembered import RememberedCallData
+from mirliton.calls.room_recording import RecordingOptions
 from mirliton.calls.rooms import Rooms
 from mirliton.calls.stored import StoredCallData
 from mirliton.calls.transfers import Transfers
@@ -26,7 +27,9 @@ from mirliton.conference.events import OPTIONAL, PUBLISHED
 from mirliton.links import Links
 from mirliton.media.link import MediaLink
 from mirliton.recording.names import StoredNames
-from mirliton.recording.recordings import Recordings
+from mirliton.recording.recordings import RecordingLimits, Recordings
+from mirliton.recording.sound_files import Format
+from mirliton.recording.writer_process import WriterProcess
 from mirliton.server.access import RecordedSounds, StoredCredentials
 from mirliton.server.changes import Changes
 from mirliton.server.telemetry import LOG, Source, flat
@@ -47,14 +50,7 @@ class Building:
         self.events = EventFeed()
         self._recorded = RecordedSounds(store)
         self.sounds = self._sounds()
-        self.recordings = Recordings(
-            store,
-            changes,
-            max_seconds=settings.recording.max_seconds,
-            max_at_a_time=settings.recording.max_at_a_time,
-            max_per_account=settings.recording.max_at_a_time_per_account,
-            rate=min(settings.media.max_rate, 16000),
-        )
+        self.recordings = self._recordings()
         self.names = StoredNames(store, changes)
         self.webhooks = Webhooks(store, self.events, settings.webhooks)
         self.rooms = self._rooms()
@@ -103,7 +99,11 @@ class Building:
                 "members": self.rooms.members,
             },
             "sounds": lambda: {**flat(self.sounds.statistics), **flat(self.rooms.sound_statistics)},
-            "recording": lambda: {**flat(self.recordings.statistics), "running": len(self.recordings)},
+            "recording": lambda: {
+                **flat(self.recordings.statistics),
+                "running": len(self.recordings),
+                "writer_restarts": self.recordings.writer_restarts,
+            },
             "names": lambda: flat(self.names.statistics),
             "webhooks": self.webhooks.statistics,
             "log": LOG.counted,
@@ -122,6 +122,22 @@ class Building:
             default_language=settings.conferences.language,
         )
 
+    def _recordings(self) -> Recordings:
+        settings = self.settings.recording
+        return Recordings(
+            self.store,
+            self.changes,
+            WriterProcess(*self.engine.tap_memory),
+            RecordingLimits(
+                max_seconds=settings.max_seconds,
+                max_at_a_time=settings.max_at_a_time,
+                max_per_account=settings.max_at_a_time_per_account,
+                max_tracks_per_account=settings.max_tracks_per_account,
+                max_bytes_per_account=settings.max_bytes_per_account,
+            ),
+            form=Format(settings.format),
+        )
+
     def _rooms(self) -> Rooms:
         settings = self.settings
         unknown = set(settings.events.publish) - PUBLISHED - OPTIONAL
@@ -137,6 +153,7 @@ class Building:
             published=PUBLISHED | set(settings.events.publish),
             events=self.events,
             recordings=self.recordings,
+            recording_options=RecordingOptions(settings.recording.tracks, settings.recording.max_rate),
             names=self.names,
         )
 

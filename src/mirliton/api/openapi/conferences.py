@@ -13,6 +13,14 @@ SALES = {"document_id": "sales"}
 ONE = {"document_id": "sales", "participant_id": "$P"}
 LIVE_KEYS: dict[str, Shape] = {"members": COUNT, "moderators": COUNT, "admins": COUNT, "duration": COUNT}
 MEDIA: Shape = record({"media_id": described(TEXT, "A media address")})
+RECORDING: Shape = record(
+    {
+        "action": {"enum": ["start", "stop"]},
+        "format": described({"enum": ["flac", "ogg", "wav"]}, "Of the files; `recording.format` unless given"),
+        "tracks": described(FLAG, "A file for each member too; `recording.tracks` unless given"),
+    },
+    "action",
+)
 RELATION: Shape = record(
     {
         "participant_id": COUNT,
@@ -34,7 +42,7 @@ def _orders(*plain: str, **with_arguments: Shape) -> Shape:
 CHANGES = ("mute", "unmute", "deaf", "undeaf", "kick")
 ON_ROOM = _orders(
     "lock", "unlock",
-    play=MEDIA, record=record({"action": {"enum": ["start", "stop"]}}), dial=reference("conferences.dial"),
+    play=MEDIA, record=RECORDING, dial=reference("conferences.dial"),
     vars={"type": "object", "description": "Names with texts, numbers, booleans; null takes one away"},
 )  # fmt: skip
 ON_MANY = _orders(*CHANGES, play=MEDIA, relate=RELATION)
@@ -113,8 +121,9 @@ ROOMS = Section(
         (DOCUMENT, "PUT"): Operation(
             "Act on a room",
             "`lock`, `unlock`; `play` with `media_id` ([media addresses](sounds.md)); `record` with `action` `start` "
-            "or `stop`; `dial` ([its keys](keys.md#conferencesdial)); `vars` sets variables that stand in "
-            "`conference_vars` of the room's events.",
+            "or `stop`, and to start `format` (`flac`, `ogg`, `wav`) and `tracks` (a file for each member too); `dial` "
+            "([its keys](keys.md#conferencesdial)); `vars` sets variables that stand in `conference_vars` of the "
+            "room's events.",
             {"anyOf": [SAID, DIALLED, {"type": "object"}]},
             202,
             ON_ROOM,
@@ -131,6 +140,9 @@ ROOMS = Section(
                 _act("Everybody hears a sound", "play",
                      body={"action": "play", "data": {"media_id": "tone_stream://%(200,100,440)"}}),
                 _act("", "record", body={"action": "record", "data": {"action": "start"}}),
+                _act("", "record", body={"action": "record", "data": {"action": "stop"}}),
+                _act("Each member in a file of their own, in Opus", "record",
+                     body={"action": "record", "data": {"action": "start", "format": "ogg", "tracks": True}}),
                 _act("", "record", body={"action": "record", "data": {"action": "stop"}}),
                 _act("A label for other programs, in the room's events", "vars",
                      body={"action": "vars", "data": {"ticket": "4711"}}),
