@@ -4,17 +4,20 @@ import msgspec
 import pytest
 
 from mirliton.benchmark.children import ProgramFailed
-from mirliton.benchmark.load import hearing_expected, parse_traffic
+from mirliton.benchmark.foreign import parse_foreign
+from mirliton.benchmark.load import parse_traffic
 from mirliton.benchmark.machine import cpu_model
 from mirliton.benchmark.proc import Used, parse_cores, parse_drops, parse_process
-from mirliton.benchmark.server import parse_metrics
-from mirliton.benchmark.sipp import parse_set_up, percentile
+from mirliton.benchmark.scenario import CODECS, hearing_expected, probe_pairs
+from mirliton.benchmark.server import parse_buckets, parse_metrics
+from mirliton.benchmark.sipp import parse_set_up, percentile, scenario_of
 
-from .results import TASK
+from .results import SCENARIO
 
 LOAD_LINE = (
-    b'{"calls": 20, "seconds": 3.000, "sent": 3000, "received": 2997, "expected": 3000, "fewest": 147, "silent": 1, '
-    b'"hearing": 19, "gap_p50_ms": 20.0, "gap_p99_ms": 23.9, "gap_p999_ms": 24.0, "gap_max_ms": 24.1, '
+    b'{"calls": 20, "seconds": 3.000, "sent": 3000, "received": 2997, "expected": 3000, "due": 2999, '
+    b'"fewest": 147, "silent": 1, "unkept": 0, '
+    b'"gap_p50_ms": 20.0, "gap_p99_ms": 23.9, "gap_p999_ms": 24.0, "gap_max_ms": 24.1, '
     b'"slots": 3001, "late_slots": 2, "latest_ms": 23.5}\n'
 )
 TRACE = """Date_ms;response_time_ms;rtd_no
@@ -27,7 +30,7 @@ TRACE = """Date_ms;response_time_ms;rtd_no
 
 def test_the_loads_line_becomes_traffic() -> None:
     traffic = parse_traffic(LOAD_LINE)
-    assert (traffic.calls, traffic.sent, traffic.silent, traffic.hearing, traffic.late_slots) == (20, 3000, 1, 19, 2)
+    assert (traffic.calls, traffic.sent, traffic.silent, traffic.late_slots) == (20, 3000, 1, 2)
     assert traffic.loss == pytest.approx(0.001)
 
 
@@ -38,7 +41,7 @@ def test_anything_else_from_the_load_is_a_failure(line: bytes) -> None:
 
 
 def test_nothing_expected_is_all_lost() -> None:
-    assert msgspec.structs.replace(parse_traffic(LOAD_LINE), expected=0, received=0).loss == 1
+    assert msgspec.structs.replace(parse_traffic(LOAD_LINE), expected=0, due=0, received=0).loss == 1
 
 
 def test_response_times_become_rate_and_percentiles() -> None:
@@ -110,4 +113,50 @@ def test_the_processor_is_named() -> None:
     ],
 )
 def test_who_should_hear_somebody(callers: int, talkers: int, expected: int) -> None:
-    assert hearing_expected(msgspec.structs.replace(TASK, callers=callers, talkers=talkers)) == expected
+    assert hearing_expected(msgspec.structs.replace(SCENARIO, callers=callers, talkers=talkers)) == expected
+
+
+def test_the_histogram_of_late_ticks_is_found_by_its_bounds() -> None:
+    text = (
+        "# TYPE mirliton_media_tick_late_seconds histogram\n"
+        'mirliton_media_tick_late_seconds_bucket{le="0.001"} 90.0\n'
+        'mirliton_media_tick_late_seconds_bucket{le="+Inf"} 1e+02\n'
+        "mirliton_media_tick_late_seconds_count 100.0\n"
+        'mirliton_other_bucket{le="0.1"} 3.0\n'
+    )
+    assert parse_buckets(text) == {0.001: 90.0, float("inf"): 100.0}
+    assert parse_buckets("mirliton_media_tick_late_seconds_max 0.1\n") == {}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_call_offers_one_codec(codec: str) -> None:
+    text = scenario_of(codec)
+    assert "MEDIA" not in text
+    assert text.count("a=rtpmap:") == 2
+
+
+@pytest.mark.parametrize(
+    ("callers", "room", "expected"),
+    [
+        (20, 10, [(0, 9), (10, 19)]),
+        (11, 10, [(0, 1), (0, 2)]),  # who is alone in the last room hears nobody
+        (5, 5, [(0, 1), (0, 2), (0, 3), (0, 4)]),
+        (1, 10, []),
+    ],
+)
+def test_probes_are_a_talker_and_a_listener_of_a_room(callers: int, room: int, expected: list[tuple[int, int]]) -> None:
+    found = probe_pairs(msgspec.structs.replace(SCENARIO, callers=callers, room=room))
+    assert found[: len(expected)] == expected
+    assert bool(found) == bool(expected)
+
+
+def test_the_probes_of_a_large_room_are_few_and_spread() -> None:
+    found = probe_pairs(msgspec.structs.replace(SCENARIO, callers=1003, room=1003))
+    assert len(found) == 8
+    assert found[-1][1] - found[0][1] > 800
+
+
+@pytest.mark.parametrize("text", ["", "x", "x=127.0.0.1:5060", "=127.0.0.1:5060/1", "x=127.0.0.1:5060/one", "x=a:1/0"])
+def test_a_foreign_bridge_needs_name_place_and_process(text: str) -> None:
+    with pytest.raises(ValueError, match=r"NAME=HOST:PORT/PID|no process"):
+        parse_foreign(text)

@@ -18,18 +18,20 @@ class ProgramFailed(Exception):
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], core: int, errors: Path, *, folder: Path | None = None
+    command: Sequence[str | Path], core: int, errors: Path, *, folder: Path | None = None, said: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program on a core, and stop it at the end. Its stdout is a pipe, its stderr goes to the file `errors`.
 
+    `said`: a file for its stdout instead, for a program that talks more than anybody reads.
+
     In a session of its own, so that Ctrl-C reaches only the benchmark, which then ends everything in order.
     """
-    with errors.open("wb") as log:
+    with errors.open("wb") as log, (said or Path(os.devnull)).open("wb") as talk:
         process = subprocess.Popen(  # noqa: S603 - our own tools, SIPp and ourselves
             [str(word) for word in command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=talk if said else subprocess.PIPE,
             stderr=log,
             start_new_session=True,
         )

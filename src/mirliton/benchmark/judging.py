@@ -1,26 +1,51 @@
-"""Whether a run counts, and what its reader should know."""
+"""Whether a measurement counts, and what its reader should know."""
 
-from mirliton.benchmark.result import Bridge, Machine, Measured, Task
+from mirliton.benchmark.result import FLOOR, Account, Measured, Measurement, Traffic
+from mirliton.benchmark.scenario import hearing_expected
 
 LATE_SLOTS = 0.001
 """A generator that is 20 ms late in more than this part of its milliseconds measures itself, not the bridge."""
+MOST_LOSS = 0.001
+MOST_GAP_MS = 40.0
+"""A bridge that loses more, or keeps more than one packet of a thousand longer than this, is beyond its capacity."""
 _CROWDED = 0.05
 
 
-def problems(floor: Measured, bridge: Bridge | None, task: Task) -> list[str]:
-    """Why the figures must not be quoted; empty for a good run."""
-    found = [f"the floor: {why}" for why in _of_load(floor)]
-    if floor.traffic.silent:
-        found.append(f"the floor: {floor.traffic.silent} streams got nothing back")
-    if bridge is not None:
-        found += _of_load(bridge.measured)
-        found += _of_calls(bridge, task)
+def problems(made: Measurement, there: int) -> list[str]:
+    """Why the figures must not be quoted; empty for a good one. `there`: callers that came into their rooms."""
+    found = load_problems(made.measured)
+    silent, missing = made.measured.traffic.silent, made.scenario.callers - there
+    if made.set_up is not None:
+        missing = max(missing, made.scenario.callers - made.set_up.answered)
+    if made.account is not None:
+        missing = max(missing, made.scenario.callers - made.account.members_at_end)
+        found += _of_account(made.account)
+    if missing:
+        found.append(f"{missing} of {made.scenario.callers} calls are missing")
+    if silent:
+        found.append(f"{silent} callers got nothing back")
+    if made.system != FLOOR:
+        found += _of_hearing(made)
+    if made.burst is not None and made.burst.answered < made.burst.calls:
+        unanswered = made.burst.calls - made.burst.answered
+        found.append(f"{unanswered} of {made.burst.calls} burst calls were not answered")
     return found
 
 
-def _of_load(measured: Measured) -> list[str]:
-    traffic = measured.traffic
-    found = []
+def _of_account(account: Account) -> list[str]:
+    return [f"the engine died {account.restarts} times"] if account.restarts else []
+
+
+def _of_hearing(made: Measurement) -> list[str]:
+    expected = hearing_expected(made.scenario)
+    if made.measured.hearing == expected:
+        return []
+    return [f"{made.measured.hearing} callers hear somebody, it should be {expected}"]
+
+
+def load_problems(measured: Measured) -> list[str]:
+    """What the load generator did wrong itself."""
+    traffic, found = measured.traffic, []
     if traffic.late_slots > LATE_SLOTS * traffic.slots:
         found.append(
             f"the load generator was late: by more than 20 ms in {traffic.late_slots} of {traffic.slots} ms, "
@@ -28,41 +53,37 @@ def _of_load(measured: Measured) -> list[str]:
         )
     if measured.dropped_by_load:
         found.append(f"the load generator had no room for {measured.dropped_by_load} packets that reached it")
+    if traffic.unkept:
+        found.append(f"the load generator could not keep {traffic.unkept} packets for the measurement of delay")
     return found
 
 
-def _of_calls(bridge: Bridge, task: Task) -> list[str]:
-    found = []
-    missing = task.callers - min(bridge.set_up.answered, bridge.members_at_start, bridge.members_at_end)
-    if missing:
-        found.append(f"{missing} of {task.callers} calls are missing")
-    if bridge.measured.traffic.silent:
-        found.append(f"{bridge.measured.traffic.silent} callers got no sound at all")
-    if bridge.measured.traffic.hearing != bridge.hearing_expected:
-        found.append(f"{bridge.measured.traffic.hearing} callers hear somebody, it should be {bridge.hearing_expected}")
-    if bridge.burst is not None and bridge.burst.answered < bridge.burst.calls:
-        found.append(
-            f"{bridge.burst.calls - bridge.burst.answered} of {bridge.burst.calls} burst calls were not answered"
-        )
-    if bridge.restarts:
-        found.append(f"the engine died {bridge.restarts} times")
-    return found
+def overload(traffic: Traffic) -> str:
+    """In what way a bridge is beyond its capacity; "" if it is not."""
+    if traffic.silent:
+        return f"{traffic.silent} callers got nothing"
+    if traffic.loss > MOST_LOSS:
+        return f"{traffic.loss:.2%} lost"
+    if traffic.gap_p999_ms >= MOST_GAP_MS:
+        return f"gaps of {traffic.gap_p999_ms:.0f} ms"
+    return ""
 
 
-def notes(machine: Machine, floor: Measured, bridge: Bridge | None) -> list[str]:
-    """What makes figures worse than they could be."""
-    found = []
-    if machine.engine_core == machine.load_core:
+def notes(made: Measurement, cores: tuple[int, int]) -> list[str]:
+    """What makes figures worse than they could be, or what they are no measure of."""
+    measured, found = made.measured, []
+    if cores[0] == cores[1]:
         found.append("there was only one core: the load and the bridge took it from each other")
-    for name, measured in (("floor", floor), ("bridge", bridge.measured if bridge else None)):
-        if measured is not None and (others := others_share(measured, name)) > _CROWDED:
-            found.append(f"others used {others:.0%} of the core while the {name} was measured")
-        if measured is not None and measured.core_stolen > _CROWDED:
-            found.append(f"the machine's host took {measured.core_stolen:.0%} of the core from the {name}")
+    if (others := others_share(made)) > _CROWDED:
+        found.append(f"others used {others:.0%} of the core")
+    if measured.core_stolen > _CROWDED:
+        found.append(f"the machine's host took {measured.core_stolen:.0%} of the core")
+    if beyond := overload(measured.traffic):
+        found.append(f"overloaded: {beyond}")
     return found
 
 
-def others_share(measured: Measured, name: str) -> float:
-    """The part of the measured core that was neither idle nor used by the program it was kept for."""
-    own = measured.processes["floor" if name == "floor" else "engine"].total
-    return max(0.0, measured.core_busy.total - own)
+def others_share(made: Measurement) -> float:
+    """The part of the measured core that was neither idle nor used by the process that carries audio."""
+    own = next(iter(made.measured.processes.values())).total
+    return max(0.0, made.measured.core_busy.total - own)

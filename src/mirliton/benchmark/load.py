@@ -4,24 +4,34 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from mirliton.benchmark.children import ProgramFailed, last_words, running, stop, wait_for_line
-from mirliton.benchmark.result import Task, Traffic
+from mirliton.benchmark.probes import Probe, UnreadableProbes, read_probes
+from mirliton.benchmark.result import Scenario, Traffic
 
 _READY_SECONDS = 30.0
 STRIDE = 2
 """Between two calls' ports: the odd ones are RTCP's (RFC 3550 section 11)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the callers' side says at its end. `probes`: some calls over all the time, all calls at the end."""
+
+    traffic: Traffic
+    probes: dict[int, Probe]
+
+
 class Load:
     """A running generator. Its measurement begins and ends when it is told to."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ports: range, errors: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ports: range, folder: Path) -> None:
         self._process = process
-        self._errors = errors
+        self._folder = folder
         self.ports = ports
 
     @property
@@ -29,16 +39,25 @@ class Load:
         """Of the process."""
         return self._process.pid
 
+    def connect(self, peers: Sequence[int]) -> None:
+        """Where the bridge does not send first: its port for each call."""
+        (self._folder / "peers.txt").write_text("\n".join(map(str, peers)) + "\n")
+        self._process.send_signal(signal.SIGUSR2)
+
     def begin(self) -> None:
         """Forget what was before; measure from now on."""
         self._process.send_signal(signal.SIGUSR1)
 
-    def finish(self) -> Traffic:
+    def finish(self) -> Heard:
         """End it; what it measured. Raises `ProgramFailed`."""
         said = stop(self._process)
         if self._process.returncode != 0:
-            raise ProgramFailed(f"rtpload ended with code {self._process.returncode}: {last_words(self._errors)}")
-        return parse_traffic(said)
+            errors = self._folder / "rtpload.log"
+            raise ProgramFailed(f"rtpload ended with code {self._process.returncode}: {last_words(errors)}")
+        try:
+            return Heard(parse_traffic(said), read_probes((self._folder / "probes.bin").read_bytes()))
+        except UnreadableProbes as error:
+            raise ProgramFailed(f"rtpload wrote probes that cannot be read: {error}") from error
 
 
 def parse_traffic(line: bytes) -> Traffic:
@@ -51,30 +70,18 @@ def parse_traffic(line: bytes) -> Traffic:
 
 @contextmanager
 def voices(
-    program: Path, task: Task, ports: range, core: int, folder: Path, *, peers: Sequence[int] | None = None
+    program: Path, said: Path, scenario: Scenario, ports: range, probed: Sequence[int], core: int, folder: Path
 ) -> Iterator[Load]:
     """Start the generator for as many calls as there are `ports`, and stop it at the end.
 
-    `peers`: the bridge's port for each call, where the bridge does not send first.
+    `said`: the file of `voices.write_voices`. `probed`: the calls all of whose packets are kept.
     """
     errors = folder / "rtpload.log"
     command: list[str | Path] = [
-        program, str(len(ports)), str(ports.start), str(ports.step), str(task.room), str(task.talkers),
+        program, "-n", str(len(ports)), "-p", str(ports.start), "-s", str(ports.step), "-r", str(scenario.room),
+        "-t", str(scenario.talkers), "-v", said, "-P", folder / "peers.txt",
+        "-k", ",".join(map(str, probed)), "-o", folder / "probes.bin",
     ]  # fmt: skip
-    if peers is not None:
-        listed = folder / "peers.txt"
-        listed.write_text("\n".join(map(str, peers)) + "\n")
-        command.append(listed)
     with running(command, core, errors) as process:
         wait_for_line(process, "ready", _READY_SECONDS, errors)
-        yield Load(process, ports, errors)
-
-
-def hearing_expected(task: Task) -> int:
-    """How many callers shall hear somebody: all who share a room with a talker other than themselves."""
-    expected = 0
-    for first in range(0, task.callers, task.room):
-        people = min(task.room, task.callers - first)
-        talkers = min(task.talkers, people)
-        expected += 0 if talkers == 0 else people - 1 if talkers == 1 else people
-    return expected
+        yield Load(process, ports, folder)

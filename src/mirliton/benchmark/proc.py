@@ -1,6 +1,7 @@
 """Processor time, memory and lost packets, as Linux tells them in /proc (proc(5))."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def resident_bytes(pid: int) -> int:
     return int((PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE
 
 
-def dropped(ports: range) -> int:
+def dropped(ports: Iterable[int]) -> int:
     """Packets that the UDP sockets on these local ports had no room for."""
     drops = parse_drops((PROC / "net/udp").read_text())
     return sum(drops.get(port, 0) for port in ports)
@@ -100,3 +101,16 @@ def command_line(pid: int) -> list[str]:
         return (PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     except OSError:
         return []
+
+
+def udp_ports_of(pid: int) -> list[int]:
+    """The local ports of a process' UDP sockets at this moment. Raises `OSError` when there is no such process."""
+    held = set()
+    for link in (PROC / str(pid) / "fd").iterdir():
+        try:
+            target = str(link.readlink())
+        except OSError:  # closed while we looked
+            continue
+        held.add(target.removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for line in (PROC / "net/udp").read_text().splitlines()[1:]]
+    return [int(fields[1].rpartition(":")[2], 16) for fields in rows if fields[9] in held]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; a reader refuses any other."""
+FLOOR, MIRLITON = "floor", "mirliton"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -23,12 +24,27 @@ class Share(msgspec.Struct, frozen=True):
         return self.user + self.system
 
 
+class Scenario(msgspec.Struct, frozen=True):
+    """Who is there: `callers` in rooms of `room`, of each of which the first `talkers` talk all the time."""
+
+    shape: str
+    codec: str
+    callers: int
+    room: int
+    talkers: int
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.callers} x {self.codec}, {self.shape}"
+
+
 class Traffic(msgspec.Struct, frozen=True):
     """What the callers' side sent and got back; the fields are those that `rtpload` prints.
 
-    `expected`: packets by sequence number. Gaps: between two packets of one call, by the kernel's time of arrival.
-    `silent`: calls that got nothing; `hearing`: calls that heard somebody most of the time. The load sends in `slots`
-    of a millisecond; `late_slots` of them began more than 20 ms late.
+    `expected`: packets by sequence number, `due`: by the clock, one every 20 ms for each call. Gaps: between two
+    packets of one call, by the kernel's time of arrival. `silent`: calls that got nothing. The load sends in `slots`
+    of a millisecond; `late_slots` of them began more than 20 ms late. `unkept`: packets of probes that found no room.
     """
 
     calls: int
@@ -36,9 +52,9 @@ class Traffic(msgspec.Struct, frozen=True):
     sent: int
     received: int
     expected: int
+    due: int
     fewest: int
     silent: int
-    hearing: int
     gap_p50_ms: float
     gap_p99_ms: float
     gap_p999_ms: float
@@ -46,11 +62,21 @@ class Traffic(msgspec.Struct, frozen=True):
     slots: int
     late_slots: int
     latest_ms: float
+    unkept: int
 
     @property
     def loss(self) -> float:
-        """The part of the bridge's packets that did not arrive."""
-        return 1 - self.received / self.expected if self.expected else 1.0
+        """The part of the packets that should have come and did not: lost on their way, or never sent."""
+        owed = max(self.expected, self.due)
+        return max(0.0, 1 - self.received / owed) if owed else 1.0
+
+
+class Delay(msgspec.Struct, frozen=True):
+    """What the bridge added from mouth to ear. `packets`: how many tell; `p50_ms`, `p99_ms`: None of nothing."""
+
+    packets: int
+    p50_ms: float | None
+    p99_ms: float | None
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -58,6 +84,7 @@ class Measured(msgspec.Struct, frozen=True):
 
     `core_busy`: the measured core, whoever used it; beyond the processes' own shares it is other people's work.
     `dropped_by_load`: packets that came too fast for the load generator, `dropped_by_bridge`: for the bridge.
+    `hearing`: callers that hear somebody at the end.
     """
 
     processes: dict[str, Share]
@@ -65,8 +92,15 @@ class Measured(msgspec.Struct, frozen=True):
     core_busy: Share
     core_stolen: float
     traffic: Traffic
+    hearing: int
+    delay: Delay
     dropped_by_load: int
     dropped_by_bridge: int
+
+    @property
+    def total(self) -> float:
+        """Of all processes of what is measured, as a share of one core."""
+        return sum(share.total for share in self.processes.values())
 
 
 class SetUp(msgspec.Struct, frozen=True):
@@ -82,42 +116,94 @@ class SetUp(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Resident bytes of all the bridge's processes, before the first call and with all calls."""
+    """Resident bytes by process, before the first call and with all calls."""
 
-    idle: int
-    loaded: int
-    per_call: float
+    idle: dict[str, int]
+    loaded: dict[str, int]
+    calls: int
+
+    def per_call(self, process: str | None = None) -> float:
+        """What a call adds to a process, or to all of them, in bytes."""
+        names = self.loaded if process is None else [process]
+        return sum(self.loaded[name] - self.idle[name] for name in names) / max(1, self.calls)
 
 
 class Ticks(msgspec.Struct, frozen=True):
-    """How late the bridge's ticks began, by its own account. `worst_second_mean_ms`: the mean of the worst second."""
+    """How late the bridge's ticks began, by its own account. `worst_second_mean_ms`: the mean of the worst second.
+
+    `p999_ms`: None where the bridge does not tell it.
+    """
 
     mean_ms: float
     worst_second_mean_ms: float
     max_ms: float
+    p999_ms: float | None
     skipped: int
 
 
-class Bridge(msgspec.Struct, frozen=True):
-    """What was measured of one bridge. `per_frame`: its counters for each 20 ms of the measurement."""
+class Account(msgspec.Struct, frozen=True):
+    """What the bridge itself says. `per_frame`: its counters for each 20 ms of the measurement."""
 
-    peer: str
-    codec: str
-    measured: Measured
-    hearing_expected: int
     members_at_start: int
     members_at_end: int
     restarts: int
-    set_up: SetUp
-    burst: SetUp | None
-    memory: Memory
     ticks: Ticks
     per_frame: dict[str, float]
 
+
+class Measurement(msgspec.Struct, frozen=True):
+    """One system with one crowd. `problems`: why it is not valid; `notes`: what a reader should know of it.
+
+    `set_up` and `burst`: of bridges that are called by SIP. `account`: of those that tell.
+    """
+
+    system: str
+    scenario: Scenario
+    measured: Measured
+    set_up: SetUp | None
+    burst: SetUp | None
+    memory: Memory
+    account: Account | None
+    problems: list[str]
+    notes: list[str]
+
     @property
-    def engine(self) -> Share:
-        """The process that carries the audio."""
-        return self.measured.processes["engine"]
+    def valid(self) -> bool:
+        """Whether the figures may be quoted."""
+        return not self.problems
+
+    @property
+    def a_caller(self) -> float:
+        """Processor time for one caller, as a share of one core."""
+        return self.measured.total / self.scenario.callers
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One step of the search for a bridge's limit. `verdict`: "carried", "overloaded", or "load late"."""
+
+    callers: int
+    verdict: str
+    why: str
+    share: float
+
+
+class Capacity(msgspec.Struct, frozen=True):
+    """The most callers that a bridge carried on its core; `limited_by`: "bridge", "load", "most" or "time"."""
+
+    system: str
+    codec: str
+    room: int
+    callers: int
+    limited_by: str
+    trials: list[Trial]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A measurement that could not be made, and why."""
+
+    system: str
+    scenario: Scenario
+    why: str
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -135,38 +221,32 @@ class Machine(msgspec.Struct, frozen=True):
     command: str
 
 
-class Task(msgspec.Struct, frozen=True):
-    """What was asked for."""
+class Ratio(msgspec.Struct, frozen=True):
+    """One figure against another of the same run. `of`: what is compared. `mark`: "" or "at least"."""
 
-    callers: int
-    room: int
-    talkers: int
-    seconds: float
-    rate: float
-    burst_rate: float
+    of: str
+    against: str
+    scenario: str
+    value: float
+    mark: str = ""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A run. `problems`: why it is not valid; `notes`: what a reader should know of it. `bridge` None: floor only."""
+    """A run. `absent`: systems that are not there, and how to install them. `ratios` follow from the rest."""
 
     format: int
     machine: Machine
-    task: Task
-    floor: Measured
-    bridge: Bridge | None
-    problems: list[str]
-    notes: list[str]
+    seconds: float
+    measurements: list[Measurement]
+    capacities: list[Capacity]
+    failures: list[Failure]
+    ratios: list[Ratio]
+    absent: dict[str, str]
 
     @property
     def valid(self) -> bool:
-        """Whether the figures may be quoted."""
-        return not self.problems
-
-    @property
-    def ratio(self) -> float | None:
-        """The engine's processor time to the floor's."""
-        floor = self.floor.processes["floor"].total
-        return self.bridge.engine.total / floor if self.bridge and floor else None
+        """Whether all figures may be quoted."""
+        return not self.failures and all(measurement.valid for measurement in self.measurements)
 
 
 class UnreadableResult(ValueError):
@@ -174,8 +254,8 @@ class UnreadableResult(ValueError):
 
 
 def write(result: Result, path: Path) -> None:
-    """As indented JSON, with `valid` and `ratio` beside the fields, for readers that are not this module."""
-    document = msgspec.to_builtins(result) | {"valid": result.valid, "ratio": result.ratio}
+    """As indented JSON, with `valid` beside the fields, for readers that are not this module."""
+    document = msgspec.to_builtins(result) | {"valid": result.valid}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
 
 

@@ -1,25 +1,32 @@
 /*
- * rtpload CALLS FIRST_PORT STRIDE ROOM TALKERS [PEER_PORTS_FILE]
+ * rtpload -n CALLS -p FIRST_PORT -s STRIDE -r ROOM -t TALKERS -v VOICES [-P PEERS] [-k CALL,CALL... -o PROBES]
  *
  * The media half of many calls, against any bridge: call i is the UDP socket 127.0.0.1:FIRST_PORT + STRIDE * i, sends
- * PCMU in packets of 20 ms and judges what comes back. Who places the calls is another program's business.
+ * a packet of RTP every 20 ms and judges what comes back. Who places the calls is another program's business.
  *
- * Of every ROOM calls the first TALKERS send a tone, the others send silence. A call's peer is where its first packet
- * comes from (symmetric RTP); where the bridge does not send first, PEER_PORTS_FILE lists its port for every call.
+ * What is said was encoded before: VOICES holds loops of packets, the first of silence, the others of talkers. Of every
+ * ROOM calls the first TALKERS talk. All numbers are little-endian and of 32 bits:
+ *     payload type, timestamp units in 20 ms, loops, and for each loop: packets, and for each packet: size, bytes.
+ * A packet of size 0 is not sent (DTX).
+ * A call's peer is where its first packet comes from (symmetric RTP); where the bridge does not send first, SIGUSR2
+ * makes this program read its ports, one for every call, from PEERS.
  *
  * Prints "ready". SIGUSR1 begins the measurement, SIGTERM ends it and prints one line of JSON about the time between.
+ * What the calls of -k sent and received is kept and written to PROBES at the end, and what all calls received in the
+ * last tenths of a second: for each packet the kind (0 sent, 1 received), the call, nanoseconds of the realtime clock
+ * (64 bits), the number of the frame, size, and, if received, the packet.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <math.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -28,77 +35,134 @@
 
 enum {
     HEADER_BYTES = 12,
-    FRAME_BYTES = 160, /* 20 ms of PCMU */
-    PAYLOAD_TYPE = 0,
+    MOST_PAYLOAD = 1500,
     SLOTS = 20, /* the calls are spread over the 20 ms of a frame, one slot a millisecond */
-    TONES = 16,
-    TONE_FRAMES = 5, /* 100 ms hold whole periods of every multiple of 10 Hz */
-    EVENTS = 1024,
+    READ_EVERY = 5, /* frames; the kernel keeps the times of arrival, and one system call takes what came in 100 ms */
+    BATCH = 16,
     GAP_BUCKETS = 100000, /* of 0.1 ms: up to ten seconds */
+    PROBE_BYTES = 64 << 20,
 };
 
 static const uint64_t SLOT_NS = 1000000;
+static const uint64_t FRAME_NS = 20000000;
 static const uint64_t LATE_NS = 20000000;
-static const uint8_t SILENCE = 0xff;
+static const uint64_t DEAD_NS = 1000000000;
+static const uint64_t LISTEN_NS = 200000000;
+
+struct packet {
+    uint32_t size;
+    const uint8_t *bytes;
+};
+
+struct loop {
+    uint32_t count;
+    struct packet *packets;
+};
 
 struct call {
     int fd;
     bool has_peer;
+    bool probed;
     uint64_t received;
-    uint64_t loud;
     int64_t first; /* unwrapped sequence numbers */
     int64_t highest;
+    uint64_t first_arrival;
     uint64_t last_arrival;
 };
 
+struct received {
+    uint8_t bytes[BATCH][MOST_PAYLOAD + HEADER_BYTES];
+    uint8_t control[BATCH][64];
+    struct sockaddr_in from[BATCH];
+    struct iovec vectors[BATCH];
+    struct mmsghdr messages[BATCH];
+};
+
 static struct call *calls;
-static int total;
-static uint8_t tones[TONES][TONE_FRAMES * FRAME_BYTES];
-static uint64_t sent;
-static uint64_t slots;
-static uint64_t late_slots;
-static uint64_t latest;
+static struct loop *loops;
+static uint32_t payload_type, timestamp_step, loop_count;
+static int total, room = 1, talkers;
+static const char *peers_path;
+static struct received box;
+static uint8_t *probes;
+static size_t probes_used;
+static uint64_t probes_lost;
+static uint64_t sent, slots, late_slots, latest;
 static uint64_t gaps[GAP_BUCKETS];
-static uint64_t gap_count;
-static uint64_t longest_gap;
-static volatile sig_atomic_t begin_wanted;
-static volatile sig_atomic_t end_wanted;
+static uint64_t gap_count, longest_gap;
+static bool listening;
+static volatile sig_atomic_t begin_wanted, end_wanted, peers_wanted;
 
-static void on_begin(int number)
+static void on_signal(int number)
 {
-    (void)number;
-    begin_wanted = 1;
+    if (number == SIGUSR1)
+        begin_wanted = 1;
+    else if (number == SIGUSR2)
+        peers_wanted = 1;
+    else
+        end_wanted = 1;
 }
 
-static void on_end(int number)
+static void fail(const char *what, const char *why)
 {
-    (void)number;
-    end_wanted = 1;
+    fprintf(stderr, "rtpload: %s: %s\n", what, why);
+    exit(1);
 }
 
-static uint64_t now(void)
+static uint64_t now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* ITU-T G.711, mu-law. */
-static uint8_t mu_law(int sample)
+static uint32_t next_number(const uint8_t **at, const uint8_t *end)
 {
-    int sign = sample < 0 ? 0x80 : 0;
-    int magnitude = (sample < 0 ? -sample : sample) + 0x84;
-    int exponent = 7;
-    for (int mask = 0x4000; !(magnitude & mask) && exponent > 0; mask >>= 1)
-        exponent--;
-    return ~(sign | exponent << 4 | (magnitude >> (exponent + 3) & 15));
+    uint32_t number;
+    if (end - *at < (ptrdiff_t)sizeof number)
+        fail("the file of voices", "ends too early");
+    memcpy(&number, *at, sizeof number);
+    *at += sizeof number;
+    return number;
 }
 
-static void make_tones(void)
+static void read_loop(struct loop *loop, const uint8_t **at, const uint8_t *end)
 {
-    for (int t = 0; t < TONES; t++)
-        for (int k = 0; k < TONE_FRAMES * FRAME_BYTES; k++)
-            tones[t][k] = mu_law(6000 * sin(2 * M_PI * (400 + t * 80) * k / 8000.0));
+    loop->count = next_number(at, end);
+    if (loop->count == 0 || loop->count > 100000)
+        fail("the file of voices", "has a loop of no sensible length");
+    loop->packets = calloc(loop->count, sizeof *loop->packets);
+    for (uint32_t k = 0; k < loop->count; k++) {
+        struct packet *packet = &loop->packets[k];
+        packet->size = next_number(at, end);
+        packet->bytes = *at;
+        if (packet->size > MOST_PAYLOAD || end - *at < (ptrdiff_t)packet->size)
+            fail("the file of voices", "has a packet that is too large");
+        *at += packet->size;
+    }
+}
+
+static void read_voices(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        fail(path, strerror(errno));
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(size);
+    if (fread(bytes, 1, size, file) != (size_t)size)
+        fail(path, "cannot be read");
+    fclose(file);
+    const uint8_t *at = bytes, *end = bytes + size;
+    payload_type = next_number(&at, end);
+    timestamp_step = next_number(&at, end);
+    loop_count = next_number(&at, end);
+    if (loop_count < 2 || loop_count > 1000)
+        fail(path, "needs a loop of silence and one or more of talkers");
+    loops = calloc(loop_count, sizeof *loops);
+    for (uint32_t k = 0; k < loop_count; k++)
+        read_loop(&loops[k], &at, end);
 }
 
 static struct sockaddr_in loopback(int port)
@@ -108,7 +172,7 @@ static struct sockaddr_in loopback(int port)
     return address;
 }
 
-static void open_call(struct call *call, int port, int epoll, int index)
+static void open_call(struct call *call, int port)
 {
     struct sockaddr_in address = loopback(port);
     int on = 1;
@@ -120,23 +184,17 @@ static void open_call(struct call *call, int port, int epoll, int index)
     }
     /* The kernel's time of arrival does not depend on when this program gets round to reading. */
     setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, call->fd, &event);
 }
 
-static void read_peers(const char *path)
+static void read_peers(void)
 {
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        perror(path);
-        exit(1);
-    }
+    FILE *file = fopen(peers_path, "r");
+    if (file == NULL)
+        fail(peers_path, strerror(errno));
     for (int i = 0; i < total; i++) {
         int port;
-        if (fscanf(file, "%d", &port) != 1) {
-            fprintf(stderr, "rtpload: %s has fewer than %d ports\n", path, total);
-            exit(1);
-        }
+        if (fscanf(file, "%d", &port) != 1)
+            fail(peers_path, "has fewer ports than there are calls");
         struct sockaddr_in peer = loopback(port);
         connect(calls[i].fd, (struct sockaddr *)&peer, sizeof peer);
         calls[i].has_peer = true;
@@ -144,60 +202,55 @@ static void read_peers(const char *path)
     fclose(file);
 }
 
-static void begin_measurement(void)
+static void mark_probes(char *list)
 {
-    for (int i = 0; i < total; i++) {
-        calls[i].received = 0;
-        calls[i].loud = 0;
-        calls[i].last_arrival = 0;
-    }
-    memset(gaps, 0, sizeof gaps);
-    sent = slots = late_slots = latest = gap_count = longest_gap = 0;
+    for (char *word = strtok(list, ","); word != NULL; word = strtok(NULL, ","))
+        if (atoi(word) >= 0 && atoi(word) < total)
+            calls[atoi(word)].probed = true;
+    probes = malloc(PROBE_BYTES);
+    if (probes == NULL)
+        fail("probes", "no memory");
+    memset(probes, 0, PROBE_BYTES); /* the pages are there before the measurement begins */
 }
 
-static void send_frame(int index, uint32_t frame, bool talks)
+static void keep(uint32_t kind, uint32_t call, uint64_t at, uint32_t frame, const uint8_t *bytes, uint32_t size)
 {
-    uint8_t packet[HEADER_BYTES + FRAME_BYTES] = {0x80, PAYLOAD_TYPE};
+    uint32_t words[6] = {kind, call, (uint32_t)at, (uint32_t)(at >> 32), frame, size};
+    if (probes_used + sizeof words + size > PROBE_BYTES) {
+        probes_lost++;
+        return;
+    }
+    memcpy(probes + probes_used, words, sizeof words);
+    memcpy(probes + probes_used + sizeof words, bytes, size);
+    probes_used += sizeof words + size;
+}
+
+static void write_probes(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(probes, 1, probes_used, file) != probes_used || fclose(file) != 0)
+        fail(path, strerror(errno));
+}
+
+static void send_frame(int index, uint32_t frame)
+{
+    bool talks = index % room < talkers;
+    struct loop *loop = &loops[talks ? 1 + index % (loop_count - 1) : 0];
+    struct packet *said = &loop->packets[frame % loop->count];
+    if (said->size == 0)
+        return;
+    uint8_t packet[HEADER_BYTES + MOST_PAYLOAD] = {0x80, payload_type};
     uint16_t sequence = htons((uint16_t)frame);
-    uint32_t timestamp = htonl(frame * FRAME_BYTES);
+    uint32_t timestamp = htonl(frame * timestamp_step);
     uint32_t source = htonl(index + 1);
     memcpy(packet + 2, &sequence, 2);
     memcpy(packet + 4, &timestamp, 4);
     memcpy(packet + 8, &source, 4);
-    if (talks)
-        memcpy(packet + HEADER_BYTES, tones[index % TONES] + frame % TONE_FRAMES * FRAME_BYTES, FRAME_BYTES);
-    else
-        memset(packet + HEADER_BYTES, SILENCE, FRAME_BYTES);
-    if (send(calls[index].fd, packet, sizeof packet, 0) == sizeof packet)
-        sent++;
-}
-
-/* Sends what is due; returns when the next slot is. */
-static uint64_t send_due(uint64_t due, int room, int talkers)
-{
-    static uint32_t frame;
-    static int slot;
-    for (uint64_t time = now(); time >= due; time = now()) {
-        uint64_t late = time - due;
-        slots++;
-        late_slots += late > LATE_NS;
-        latest = late > latest ? late : latest;
-        for (int i = slot; i < total; i += SLOTS)
-            if (calls[i].has_peer)
-                send_frame(i, frame, i % room < talkers);
-        slot = (slot + 1) % SLOTS;
-        frame += slot == 0;
-        due += SLOT_NS;
-    }
-    return due;
-}
-
-static bool is_loud(const uint8_t *payload, ssize_t size)
-{
-    for (ssize_t k = 0; k < size; k += 3)
-        if ((payload[k] & 0x7f) < 0x60) /* mu-law is stored inverted: small codes are loud */
-            return true;
-    return false;
+    memcpy(packet + HEADER_BYTES, said->bytes, said->size);
+    if (calls[index].probed)
+        keep(0, index, now(CLOCK_REALTIME), frame, NULL, 0);
+    ssize_t size = HEADER_BYTES + said->size;
+    sent += send(calls[index].fd, packet, size, 0) == size;
 }
 
 static uint64_t arrival_of(struct msghdr *message)
@@ -213,7 +266,7 @@ static uint64_t arrival_of(struct msghdr *message)
 
 static void note_gap(struct call *call, uint64_t arrival)
 {
-    if (call->last_arrival != 0 && arrival > call->last_arrival) {
+    if (call->received > 1 && arrival > call->last_arrival) {
         uint64_t gap = arrival - call->last_arrival;
         uint64_t bucket = gap / 100000;
         gaps[bucket < GAP_BUCKETS ? bucket : GAP_BUCKETS - 1]++;
@@ -228,42 +281,90 @@ static void note_packet(struct call *call, const uint8_t *packet, ssize_t size, 
     uint16_t sequence = packet[2] << 8 | packet[3];
     if (call->received == 0) {
         call->first = call->highest = sequence;
+        call->first_arrival = arrival;
     } else {
         int16_t step = (int16_t)(sequence - (uint16_t)call->highest);
         if (step > 0)
             call->highest += step;
     }
     call->received++;
-    call->loud += is_loud(packet + HEADER_BYTES, size - HEADER_BYTES);
     note_gap(call, arrival);
+    if (call->probed || listening)
+        keep(1, call - calls, arrival, 0, packet, size);
 }
 
-static void receive_one(struct call *call)
+static void take(struct call *call, int k)
 {
-    uint8_t packet[2048];
-    uint8_t control[64];
-    struct sockaddr_in from;
-    struct iovec vector = {packet, sizeof packet};
-    struct msghdr message = {&from, sizeof from, &vector, 1, control, sizeof control, 0};
-    ssize_t size = recvmsg(call->fd, &message, 0);
+    struct mmsghdr *message = &box.messages[k];
+    const uint8_t *packet = box.bytes[k];
+    ssize_t size = message->msg_len;
     bool is_rtcp = size >= HEADER_BYTES && packet[1] >= 200 && packet[1] <= 207;
     if (size < HEADER_BYTES || packet[0] >> 6 != 2 || is_rtcp)
         return;
     if (!call->has_peer) {
-        connect(call->fd, (struct sockaddr *)&from, sizeof from);
+        connect(call->fd, (struct sockaddr *)&box.from[k], sizeof box.from[k]);
         call->has_peer = true;
     }
-    note_packet(call, packet, size, arrival_of(&message));
+    note_packet(call, packet, size, arrival_of(&message->msg_hdr));
 }
 
-/* Reads what is there; returns false when there was nothing. */
-static bool receive_ready(int epoll)
+static void receive(struct call *call)
 {
-    struct epoll_event ready[EVENTS];
-    int count = epoll_wait(epoll, ready, EVENTS, 0);
-    for (int i = 0; i < count; i++)
-        receive_one(&calls[ready[i].data.u32]);
-    return count > 0;
+    int count;
+    do {
+        for (int k = 0; k < BATCH; k++) {
+            box.vectors[k] = (struct iovec){box.bytes[k], sizeof box.bytes[k]};
+            box.messages[k].msg_hdr = (struct msghdr){
+                &box.from[k], sizeof box.from[k], &box.vectors[k], 1, box.control[k], sizeof box.control[k], 0};
+        }
+        count = recvmmsg(call->fd, box.messages, BATCH, MSG_DONTWAIT, NULL);
+        for (int k = 0; k < count; k++)
+            take(call, k);
+    } while (count == BATCH);
+}
+
+static void receive_all(void)
+{
+    for (int i = 0; i < total; i++)
+        receive(&calls[i]);
+}
+
+static bool told(void)
+{
+    return end_wanted || begin_wanted || peers_wanted;
+}
+
+/* Sends and reads what is due, until it is told something; returns when the next slot is. */
+static uint64_t work(uint64_t due)
+{
+    static uint32_t frame;
+    static int slot;
+    for (uint64_t time = now(CLOCK_MONOTONIC); time >= due && !told(); time = now(CLOCK_MONOTONIC)) {
+        uint64_t late = time - due;
+        slots++;
+        late_slots += late > LATE_NS;
+        latest = late > latest ? late : latest;
+        for (int i = slot; i < total; i += SLOTS)
+            if (calls[i].has_peer)
+                send_frame(i, frame);
+        for (int i = slot; i < total; i += SLOTS)
+            if (!calls[i].has_peer || (i / SLOTS + frame) % READ_EVERY == 0)
+                receive(&calls[i]);
+        slot = (slot + 1) % SLOTS;
+        frame += slot == 0;
+        due += SLOT_NS;
+    }
+    return due;
+}
+
+static void begin_measurement(void)
+{
+    receive_all(); /* what came before does not count */
+    for (int i = 0; i < total; i++)
+        calls[i].received = 0;
+    memset(gaps, 0, sizeof gaps);
+    probes_used = probes_lost = 0;
+    sent = slots = late_slots = latest = gap_count = longest_gap = 0;
 }
 
 static double gap_below(double fraction)
@@ -277,70 +378,117 @@ static double gap_below(double fraction)
     return 0;
 }
 
-static void print_result(double seconds)
+/* How many packets a call should have got in a time in which one is due every 20 ms. */
+static uint64_t due_of(const struct call *call, uint64_t end)
 {
-    uint64_t received = 0, expected = 0, fewest = UINT64_MAX;
-    int silent = 0, hearing = 0;
+    uint64_t until = end > call->last_arrival + DEAD_NS ? end : call->last_arrival;
+    return (until - call->first_arrival + FRAME_NS / 2) / FRAME_NS + 1;
+}
+
+static void print_result(double seconds, uint64_t end)
+{
+    uint64_t received = 0, expected = 0, due = 0, fewest = UINT64_MAX;
+    int silent = 0;
     for (int i = 0; i < total; i++) {
         struct call *call = &calls[i];
         received += call->received;
         expected += call->received ? call->highest - call->first + 1 : 0;
+        due += call->received ? due_of(call, end) : seconds * 1e9 / FRAME_NS;
         fewest = call->received < fewest ? call->received : fewest;
         silent += call->received == 0;
-        hearing += call->loud > call->received / 2;
     }
-    printf("{\"calls\": %d, \"seconds\": %.3f, \"sent\": %lu, \"received\": %lu, \"expected\": %lu, ", total, seconds,
-           sent, received, expected);
-    printf("\"fewest\": %lu, \"silent\": %d, \"hearing\": %d, ", fewest, silent, hearing);
+    printf("{\"calls\": %d, \"seconds\": %.3f, \"sent\": %lu, \"received\": %lu, \"expected\": %lu, \"due\": %lu, ",
+           total, seconds, sent, received, expected, due);
+    printf("\"fewest\": %lu, \"silent\": %d, ", fewest, silent);
     printf("\"gap_p50_ms\": %.1f, \"gap_p99_ms\": %.1f, \"gap_p999_ms\": %.1f, \"gap_max_ms\": %.1f, ", gap_below(0.5),
            gap_below(0.99), gap_below(0.999), longest_gap / 1e6);
-    printf("\"slots\": %lu, \"late_slots\": %lu, \"latest_ms\": %.1f}\n", slots, late_slots, latest / 1e6);
+    printf("\"slots\": %lu, \"late_slots\": %lu, \"latest_ms\": %.1f, \"unkept\": %lu}\n", slots, late_slots,
+           latest / 1e6, probes_lost);
 }
 
 static void sleep_until(uint64_t time)
 {
-    uint64_t present = now();
+    uint64_t present = now(CLOCK_MONOTONIC);
     if (present < time) {
         struct timespec pause = {.tv_nsec = time - present};
         nanosleep(&pause, NULL);
     }
 }
 
-int main(int count, char **words)
+static void allow_many_files(void)
 {
-    if (count < 6 || count > 7 || atoi(words[1]) < 1 || atoi(words[4]) < 1) {
-        fprintf(stderr, "rtpload CALLS FIRST_PORT STRIDE ROOM TALKERS [PEER_PORTS_FILE]\n");
-        return 2;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing may be left when the benchmark itself is killed */
-    signal(SIGUSR1, on_begin);
-    signal(SIGTERM, on_end);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    total = atoi(words[1]);
-    calls = calloc(total, sizeof *calls);
-    int epoll = epoll_create1(0);
-    for (int i = 0; i < total; i++)
-        open_call(&calls[i], atoi(words[2]) + atoi(words[3]) * i, epoll, i);
-    if (count == 7)
-        read_peers(words[6]);
-    make_tones();
-    puts("ready");
-    fflush(stdout);
-    uint64_t began = now();
-    uint64_t due = began;
-    while (!end_wanted) {
+}
+
+static void run(void)
+{
+    uint64_t began = now(CLOCK_MONOTONIC);
+    uint64_t due = began, end_at = UINT64_MAX;
+    while (now(CLOCK_MONOTONIC) < end_at) {
+        if (end_wanted) {
+            end_wanted = 0;
+            listening = probes != NULL;
+            end_at = now(CLOCK_MONOTONIC) + LISTEN_NS;
+        }
+        if (peers_wanted) {
+            peers_wanted = 0;
+            read_peers();
+        }
         if (begin_wanted) {
             begin_wanted = 0;
-            began = now();
             begin_measurement();
+            began = due = now(CLOCK_MONOTONIC);
         }
-        due = send_due(due, atoi(words[4]), atoi(words[5]));
-        if (!receive_ready(epoll))
-            sleep_until(due);
+        due = work(due);
+        sleep_until(due);
     }
-    print_result((now() - began) / 1e9);
+    uint64_t end = now(CLOCK_REALTIME);
+    double seconds = (now(CLOCK_MONOTONIC) - began) / 1e9;
+    receive_all();
+    print_result(seconds, end);
+}
+
+int main(int count, char **words)
+{
+    const char *voices_path = NULL, *probes_path = NULL;
+    char *probed = NULL;
+    int first_port = 0, stride = 2, option;
+    while ((option = getopt(count, words, "n:p:s:r:t:v:P:k:o:")) != -1)
+        switch (option) {
+        case 'n': total = atoi(optarg); break;
+        case 'p': first_port = atoi(optarg); break;
+        case 's': stride = atoi(optarg); break;
+        case 'r': room = atoi(optarg); break;
+        case 't': talkers = atoi(optarg); break;
+        case 'v': voices_path = optarg; break;
+        case 'P': peers_path = optarg; break;
+        case 'k': probed = optarg; break;
+        case 'o': probes_path = optarg; break;
+        default: return 2;
+        }
+    if (total < 1 || first_port < 1 || stride < 1 || room < 1 || voices_path == NULL || !probed != !probes_path) {
+        fprintf(stderr, "rtpload -n CALLS -p FIRST_PORT -s STRIDE -r ROOM -t TALKERS -v VOICES "
+                        "[-P PEERS] [-k CALL,CALL... -o PROBES]\n");
+        return 2;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing may be left when the benchmark itself is killed */
+    signal(SIGUSR1, on_signal);
+    signal(SIGUSR2, peers_path ? on_signal : SIG_IGN);
+    signal(SIGTERM, on_signal);
+    allow_many_files();
+    read_voices(voices_path);
+    calls = calloc(total, sizeof *calls);
+    for (int i = 0; i < total; i++)
+        open_call(&calls[i], first_port + stride * i);
+    if (probed != NULL)
+        mark_probes(probed);
+    puts("ready");
+    fflush(stdout);
+    run();
+    if (probes_path != NULL)
+        write_probes(probes_path);
     return 0;
 }

@@ -1,175 +1,148 @@
-"""A whole run: the floor, then a bridge with all calls, then how fast it sets calls up."""
+"""One system with one crowd: a fresh bridge, all its callers, a measurement, and whether it counts."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mirliton.benchmark.building import build, cache_folder, find_program
-from mirliton.benchmark.floor import measure_floor
-from mirliton.benchmark.load import STRIDE, Load, hearing_expected, voices
-from mirliton.benchmark.measuring import Subject, measure
-from mirliton.benchmark.peer import Figures, Peer, StartPeer
-from mirliton.benchmark.ports import free_range
+import msgspec
+
+from mirliton.benchmark.judging import notes, problems
+from mirliton.benchmark.measuring import delay_of, hearing_of, measure
+from mirliton.benchmark.peer import Bench, Crowd, Figures, Peer, StartPeer
 from mirliton.benchmark.proc import resident_bytes
-from mirliton.benchmark.progress import Screen
-from mirliton.benchmark.result import Bridge, Measured, Memory, SetUp, Task, Ticks
-from mirliton.benchmark.sipp import Placed, calls
+from mirliton.benchmark.result import FLOOR, Account, Measured, Measurement, Memory, Scenario, SetUp, Ticks
+from mirliton.benchmark.scenario import probe_pairs
 
 _FRAMES_A_SECOND = 50
-_SLOW_SECONDS = 6.0
-_SLOW_SHARE = 0.5
-"""A server that is slower than the callers gets half as much time again, and this much, to let them all in."""
-_POLL_SECONDS = 0.25
 _BURST_SECONDS = 3.0
-WARM_UP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """The programs of a run."""
+class Pace:
+    """How long and how fast. `burst`: calls in a second for the measurement of set-up times; 0: none."""
 
-    floor: Path
-    rtpload: Path
-    sipp: str
-
-
-def find_tools(*, with_calls: bool) -> Tools:
-    """Compile and find what is needed; `with_calls`: SIPp too. Raises `ToolMissing`."""
-    sipp = find_program("sipp", "sip-tester") if with_calls else ""
-    cache = cache_folder()
-    return Tools(build("floor", cache), build("rtpload", cache), sipp)
+    seconds: float
+    warm_up: float
+    rate: float
+    burst: float = 0.0
 
 
 @dataclass(slots=True)
-class _Lateness:
-    """Collects what the bridge says about its ticks, once a second."""
+class _Diary:
+    """Collects what the bridge says about itself, once a second."""
 
     peer: Peer
     seen: list[Figures] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     def note(self) -> None:
-        self.seen.append(self.peer.figures())
+        if self.peer.figures is not None:
+            self.seen.append(self.peer.figures())
+            self.times.append(time.monotonic())
 
-    def ticks(self, before: Figures, after: Figures) -> Ticks:
-        seen = self.seen or [after]
-        return Ticks(
+    def account(self) -> Account | None:
+        """Of all that was noted."""
+        if not self.seen:
+            return None
+        before, after = self.seen[0], self.seen[-1]
+        seen = self.seen[1:] or self.seen
+        ticks = Ticks(
             mean_ms=1000 * sum(figures.late_mean for figures in seen) / len(seen),
             worst_second_mean_ms=1000 * max(figures.late_mean for figures in seen),
             max_ms=1000 * max(figures.late_max for figures in seen),
+            p999_ms=late_below(before, after, 0.999),
             skipped=int(after.skipped_ticks - before.skipped_ticks),
         )
+        elapsed = self.times[-1] - self.times[0]
+        return Account(before.members, after.members, int(after.restarts), ticks, _per_frame(before, after, elapsed))
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The tools and places of one run. `cores`: the engine's and the load's."""
+def late_below(before: Figures, after: Figures, fraction: float) -> float | None:
+    """The bound in ms that this part of the ticks between two moments kept; None where the bridge does not tell.
 
-    task: Task
-    tools: Tools
-    cores: tuple[int, int]
-    folder: Path
-    screen: Screen
-
-    def floor(self, sockets: int) -> Measured:
-        """Measure the floor. Raises `ProgramFailed`, `NoPorts`, `OSError`."""
-        return measure_floor(
-            self.tools.floor, self.tools.rtpload, self.task, sockets, self.cores, self.folder / "floor", self.screen
-        )
-
-    def bridge(self, start: StartPeer) -> Bridge:
-        """Measure a bridge with real calls. Raises `ProgramFailed`, `NoPorts`, `OSError`."""
-        with ExitStack() as stack:
-            own = self.folder / "bridge"
-            own.mkdir()
-            with self.screen.stage("starting the server (the first time it compiles the audio engine)"):
-                peer = stack.enter_context(start(self.task, *self.cores, own))
-            return self._measure(peer)
-
-    def _measure(self, peer: Peer) -> Bridge:
-        idle = _resident(peer)
-        hold = WARM_UP_SECONDS + self.task.seconds
-        with self._in_the_rooms(peer, self.task.callers, self.task.rate, hold, "calls") as (placed, streams):
-            self.screen.wait("warming up", WARM_UP_SECONDS)
-            before, began, lateness = peer.figures(), time.monotonic(), _Lateness(peer)
-            subject = Subject(peer.processes, self.cores[0], peer.rtp_ports)
-            measured = measure(subject, streams, self.task.seconds, self.screen, "measuring", lateness.note)
-            after, elapsed = peer.figures(), time.monotonic() - began
-            loaded = _resident(peer)
-        return Bridge(
-            peer=peer.name,
-            codec=peer.codec,
-            measured=measured,
-            hearing_expected=hearing_expected(self.task),
-            members_at_start=before.members,
-            members_at_end=after.members,
-            restarts=int(after.restarts),
-            set_up=placed.set_up(),
-            burst=self._burst(peer),
-            memory=Memory(idle, loaded, (loaded - idle) / self.task.callers),
-            ticks=lateness.ticks(before, after),
-            per_frame=_per_frame(before, after, elapsed),
-        )
-
-    def _burst(self, peer: Peer) -> SetUp | None:
-        """How fast calls are set up when they come much faster, by a server that has no others."""
-        rate = self.task.burst_rate
-        if rate <= 0:
-            return None
-        count = max(1, min(self.task.callers, round(rate * _BURST_SECONDS)))
-        with self._in_the_rooms(peer, count, rate, 0.0, "burst") as (placed, _):
-            pass
-        return placed.set_up()
-
-    @contextmanager
-    def _in_the_rooms(
-        self, peer: Peer, count: int, rate: float, hold: float, name: str
-    ) -> Iterator[tuple[Placed, Load]]:
-        """Place calls and wait until all are members; at the end wait until nobody is.
-
-        SIPp ends a call some time after it was answered, not when it is told to; so that all are there for `hold`
-        seconds at a time, the first must stay while the others come, and a little longer for a slow server.
-        """
-        ports = free_range(count, STRIDE)
-        numbers = peer.numbers(count, self.task.room)
-        core, folder = self.cores[1], self.folder / name
-        folder.mkdir()
-        joining = (1 + _SLOW_SHARE) * count / rate + _SLOW_SECONDS
-        with (
-            voices(self.tools.rtpload, self.task, ports, core, folder) as streams,
-            calls(self.tools.sipp, peer.sip, numbers, ports, rate, joining + hold, core, folder) as placed,
-        ):
-            self._until_members(peer, count, joining, f"placing {count} calls", placed)
-            yield placed, streams
-            with self.screen.stage("hanging up"):
-                placed.wait_for_end()
-        self._until_members(peer, 0, _SLOW_SECONDS, "emptying the rooms")
-
-    def _until_members(
-        self, peer: Peer, wanted: int, seconds: float, description: str, placed: Placed | None = None
-    ) -> None:
-        """Wait until so many are in the rooms. Who does not come in time is missing in the result."""
-        deadline = time.monotonic() + seconds
-        with self.screen.stage(description, wanted or None) as bar:
-            while (there := peer.figures().members) != wanted and time.monotonic() < deadline:
-                if placed is not None and placed.ended:
-                    self.screen.say(f"SIPp gave up: {placed.complaint()}")
-                    return
-                bar.at(there)
-                time.sleep(_POLL_SECONDS)
-
-
-def _resident(peer: Peer) -> int:
-    return sum(resident_bytes(pid) for pid in peer.processes.values())
+    Infinite when the histogram ends before.
+    """
+    counts = {most: count - before.late_counts.get(most, 0.0) for most, count in after.late_counts.items()}
+    total = max(counts.values(), default=0.0)
+    if total <= 0:
+        return None
+    return 1000 * min((most for most, count in counts.items() if count >= fraction * total), default=float("inf"))
 
 
 def _per_frame(before: Figures, after: Figures, seconds: float) -> dict[str, float]:
     """What the bridge counted, for each 20 ms."""
-    frames = seconds * _FRAMES_A_SECOND
+    frames = max(seconds, 1e-3) * _FRAMES_A_SECOND
     return {
         "packets in": (after.packets_in - before.packets_in) / frames,
         "packets out": (after.packets_out - before.packets_out) / frames,
         "decodes": (after.decodes - before.decodes) / frames,
         "encodes": (after.encodes - before.encodes) / frames,
     }
+
+
+def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: Pace) -> Measurement:
+    """Measure it. Raises `ProgramFailed`, `NoPorts`, `OSError`, `RestRefused`."""
+    folder = _folder(bench.folder, f"{system}-{scenario.codec}-{scenario.shape}-{scenario.callers}")
+    with ExitStack() as stack:
+        with bench.screen.stage(f"{system}: starting"):
+            peer = stack.enter_context(start(bench, scenario, folder))
+        idle = _resident(peer)
+        burst = _burst(bench, peer, scenario, pace, folder)
+        pairs = [(0, 0)] if system == FLOOR else probe_pairs(scenario)
+        probed = sorted({call for pair in pairs for call in pair}) or [0]
+        crowd = Crowd(scenario, scenario.callers, pace.rate, probed)
+        seated = stack.enter_context(peer.seat(crowd, _folder(folder, "calls")))
+        bench.screen.wait(f"{system}: warming up", pace.warm_up)
+        diary = _Diary(peer)
+        diary.note()
+        measured, heard = measure(bench, peer, crowd, seated, pace.seconds, diary.note)
+        memory = Memory(idle, _resident(peer), scenario.callers)
+        set_up = None if seated.placed is None else seated.placed.set_up()
+        there = seated.there
+    with bench.screen.stage(f"{system}: listening to what was heard"):
+        measured = msgspec.structs.replace(
+            measured,
+            hearing=hearing_of(heard, scenario.codec),
+            delay=delay_of(heard, pairs, scenario.codec),
+        )
+    return _judged(bench, system, scenario, measured, there, set_up, burst, memory, diary.account())
+
+
+def _judged(
+    bench: Bench,
+    system: str,
+    scenario: Scenario,
+    measured: Measured,
+    there: int,
+    set_up: SetUp | None,
+    burst: SetUp | None,
+    memory: Memory,
+    account: Account | None,
+) -> Measurement:
+    made = Measurement(system, scenario, measured, set_up, burst, memory, account, [], [])
+    return msgspec.structs.replace(made, problems=problems(made, there), notes=notes(made, bench.cores))
+
+
+def _burst(bench: Bench, peer: Peer, scenario: Scenario, pace: Pace, folder: Path) -> SetUp | None:
+    """How fast calls are set up when they come much faster, by a server that has no others."""
+    if pace.burst <= 0 or peer.figures is None:
+        return None
+    count = max(1, min(scenario.callers, round(pace.burst * _BURST_SECONDS)))
+    with peer.seat(Crowd(scenario, count, pace.burst, [0], hold=0.0), _folder(folder, "burst")) as seated:
+        pass
+    return None if seated.placed is None else seated.placed.set_up()
+
+
+def _folder(parent: Path, name: str) -> Path:
+    """A new one; a name that is taken gets a number."""
+    number, folder = 1, parent / name
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _resident(peer: Peer) -> dict[str, int]:
+    return {name: resident_bytes(pid) for name, pid in peer.processes.items()}

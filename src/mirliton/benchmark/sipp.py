@@ -5,13 +5,23 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 from mirliton.benchmark.children import last_words, running
 from mirliton.benchmark.ports import HOST, free_port
 from mirliton.benchmark.result import SetUp
 
+MEDIA = {
+    "pcmu": """m=audio [field1] RTP/AVP 0 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:101 telephone-event/8000""",
+    "opus": """m=audio [field1] RTP/AVP 111 101
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 maxplaybackrate=48000;stereo=0;useinbandfec=0;usedtx=0
+a=rtpmap:101 telephone-event/48000""",
+}
+"""The offer's media line and payload types (RFC 3551, RFC 7587)."""
 _BYE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
@@ -36,10 +46,18 @@ class Placed:
         while not self.ended and time.monotonic() < self._gone_at:
             time.sleep(_POLL_SECONDS)
 
+    @property
+    def answered(self) -> int:
+        """How many calls were so far."""
+        return max(0, self._trace().count("\n") - 1)
+
     def set_up(self) -> SetUp:
-        """How fast calls were answered; known when SIPp has ended."""
+        """How fast calls were answered, so far."""
+        return parse_set_up(self._trace(), self._calls, self._rate)
+
+    def _trace(self) -> str:
         trace = next(self._folder.glob("*_rtt.csv"), None)
-        return parse_set_up(trace.read_text() if trace else "", self._calls, self._rate)
+        return trace.read_text() if trace else ""
 
     def complaint(self) -> str:
         """The last of what SIPp noted as errors, "" if there were none."""
@@ -78,6 +96,7 @@ def percentile(ordered: list[float], fraction: float) -> float | None:
 def calls(
     sipp: str,
     target: str,
+    codec: str,
     numbers: Sequence[str],
     ports: range,
     rate: float,
@@ -87,18 +106,23 @@ def calls(
 ) -> Iterator[Placed]:
     """Place one call to each of the numbers at `target` (HOST:PORT), `rate` a second, each held for `hold` seconds.
 
-    `ports`: where each call's RTP goes. `folder`: SIPp writes its files there. Waits at the end until all are over.
+    `codec`: one of `MEDIA`. `ports`: where each call's RTP goes. `folder`: SIPp writes its files there. At the end SIPp
+    is stopped; who wants its calls to be hung up waits for that before.
     """
     rows = (f"{number};{port};\n" for number, port in zip(numbers, ports, strict=True))
     (folder / "calls.csv").write_text("SEQUENTIAL\n" + "".join(rows))
     count = str(len(numbers))
-    with as_file(files(__package__).joinpath("conference.xml")) as scenario:
-        command: list[str | Path] = [
-            sipp, target, "-sf", scenario, "-inf", "calls.csv", "-i", HOST, "-p", str(free_port()), "-nostdin",
-            "-m", count, "-l", count, "-r", f"{rate:g}", "-d", str(round(hold * 1000)), "-buff_size", str(4 << 20),
-            "-trace_rtt", "-rtt_freq", "1", "-trace_err", "-error_file", "errors.log",
-        ]  # fmt: skip
-        with running(command, core, folder / "stderr.log", folder=folder) as process:
-            placed = Placed(process, len(numbers), rate, hold, folder)
-            yield placed
-            placed.wait_for_end()
+    scenario = folder / "conference.xml"
+    scenario.write_text(scenario_of(codec))
+    command: list[str | Path] = [
+        sipp, target, "-sf", scenario, "-inf", "calls.csv", "-i", HOST, "-p", str(free_port()), "-nostdin",
+        "-m", count, "-l", count, "-r", f"{rate:g}", "-d", str(round(hold * 1000)), "-buff_size", str(4 << 20),
+        "-trace_rtt", "-rtt_freq", "1", "-trace_err", "-error_file", "errors.log",
+    ]  # fmt: skip
+    with running(command, core, folder / "stderr.log", folder=folder) as process:
+        yield Placed(process, len(numbers), rate, hold, folder)
+
+
+def scenario_of(codec: str) -> str:
+    """SIPp's scenario, with an offer of this codec alone."""
+    return files(__package__).joinpath("conference.xml").read_text("iso-8859-1").replace("MEDIA", MEDIA[codec])
