@@ -72,8 +72,14 @@ def test_the_page_profile_is_silent_and_has_no_controls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "settled"), [(0, 0), (1, 1400), (2, 2), (9999, 9999), (10000, 1400), (True, 1400), ("junk", 0)]
-)
+    ("asked", "settled"),
+    [
+        (False, 0), (0, 0), ("0", 0), ("no", 0), ("junk", 0),
+        (1, 1400), (-5, 1400), (10000, 1400), (2**31, 1400), ("1", 1400),
+        (True, 1400), ("true", 1400), ("Yes", 1400), ("ON", 1400), ("enabled", 1400), ("t", 1400),
+        (2, 2), (9999, 9999), ("1000", 1000),
+    ],
+)  # fmt: skip
 def test_comfort_noise_follows_the_divisor_rule(asked: object, settled: int) -> None:
     assert room({"profile": {"comfort-noise": asked}}).comfort_noise == settled
 

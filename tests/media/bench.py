@@ -86,8 +86,8 @@ class FakeCaller:
             struct.pack("!BBHII", 0x80, kind | (mark << 7), self.sequence & 0xFFFF, self.timestamp, self.ssrc) + payload
         )
 
-    def next_packet(self) -> bytes:
-        data = self.packet(self.payload())
+    def next_packet(self, payload: bytes | None = None) -> bytes:
+        data = self.packet(self.payload() if payload is None else payload)
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + self.ptime * self.clock) & 0xFFFFFFFF
         self.sent += 1

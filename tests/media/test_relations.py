@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.engine import EngineFull
 from tests.media.bench import EngineBench, FakeCaller, level, tone
@@ -111,3 +112,27 @@ def test_voices_only_is_voices_without_the_rooms_sounds(bench: EngineBench) -> N
     assert hears(bench) == everybody(3)
     assert level(bench.callers[0].heard(last_ms=600), 2500) > AUDIBLE
     assert level(bench.callers[2].heard(last_ms=600), 2500) < INAUDIBLE
+
+
+def encodes(bench: EngineBench, ticks: int = 25) -> float:
+    before = bench.counters[counting.ENCODES]
+    bench.run(ticks * 20)
+    return float(bench.counters[counting.ENCODES] - before) / ticks
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722", "OPUS"])
+def test_a_relation_costs_one_encoding_and_only_while_it_matters(bench: EngineBench, codec: str) -> None:
+    bench.add(FakeCaller(tone(440), codec))
+    for _ in range(6):
+        bench.add(FakeCaller(codec=codec))
+    bench.join_all(bench.open_mix())
+    bench.run(1000)
+    assert encodes(bench) == 2, "the talker, and all others"
+    bench.apply(m.Hear(3, 5, False))
+    assert encodes(bench) == 2, "who does not hear somebody silent hears what all hear"
+    bench.apply(m.Hear(3, 0, False))
+    bench.apply(m.Hear(3, 4, False))
+    assert encodes(bench) == 3
+    bench.apply(m.Hear(3, 0, True))
+    bench.run(1000)
+    assert encodes(bench) == 2

@@ -17,6 +17,8 @@ from mirliton.conference.reading import Document, flag, section, text, texts, va
 from mirliton.conference.tones import ENTRY, EXIT, Way, tone
 
 MAX_SOUND_CHARACTERS = 4096
+_YES = frozenset({"true", "t", "yes", "on", "enabled", "active", "allow"})
+_USUAL_NOISE = 1400
 
 
 class Role(StrEnum):
@@ -262,12 +264,14 @@ def _interval(profile: Profile) -> int:
 
 
 def _noise(profile: Profile) -> int:
-    """A divisor: larger is quieter; 0 is silence (semantics 3.4)."""
+    """A divisor: larger is quieter; 0 is silence (semantics 3.4, "any word meaning true")."""
     asked = value(profile.values, "comfort-noise")
-    amount = 1 if asked in (True, "true", "yes", "on") else whole(profile.values, "comfort-noise") or 0
+    if asked is True or (isinstance(asked, str) and asked.lower() in _YES):
+        return _USUAL_NOISE
+    amount = whole(profile.values, "comfort-noise") or 0
     if amount == 0:
         return 0
-    return amount if 2 <= amount <= 9999 else 1400
+    return amount if 2 <= amount <= 9999 else _USUAL_NOISE
 
 
 def _sound(profile: Profile, key: str) -> Sound:

@@ -11,6 +11,7 @@ from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
 from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples
 from mirliton.media.digits import listen
+from mirliton.media.gate import judge_nothing, judge_packet, judge_silence
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import HISTORY, MAX_PTIME
 from mirliton.media.samples import clear, copy, look_up
@@ -64,6 +65,7 @@ def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out:
     if record.conceal_run > 0 and record.codec != OPUS:
         _join(t, leg, out, samples)
     record.conceal_run = 0
+    judge_packet(t, leg, out, samples)
     _remember(t, leg, out, samples)
     return samples
 
@@ -76,6 +78,7 @@ def append_silence(t: Tables, leg: Int, span: Int) -> None:
     clear(t.lines[leg].ready[record.ready :], samples)
     record.ready += samples
     record.conceal_run = 0
+    judge_silence(t, leg)
 
 
 @kernel
@@ -84,7 +87,9 @@ def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: In
     record = t.legs[leg]
     out = t.lines[leg].ready[record.ready :]
     wanted = span * (record.rate // 8000)
-    record.ready += _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
+    samples = _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
+    record.ready += samples
+    judge_packet(t, leg, out, samples)
 
 
 @kernel
@@ -104,6 +109,7 @@ def conceal(t: Tables, leg: Int, span: Int) -> Int:
     if record.talking:
         _count_guess(t, leg, span)
     record.ready += span * ratio
+    judge_nothing(t, leg, span)
     return np.int64(span)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.gate import close_gate, quiet_level
+from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
 from mirliton.media.sounding import Sounding, clock_of
@@ -267,7 +268,6 @@ class Engine:
         record.first = record.queue_head = record.queue_tail = record.loop = record.tap = -1
         record.legs = record.wide_legs = record.full_legs = record.ticks = record.voices = 0
         record.groups, record.wants, record.sounded = -1, 0, 0
-        record.limiter_gain = 1.0
         phases = max(1, interval * 1_000_000 // _PHASE)
         record.due = self._now - self._now % (interval * 1_000_000) + (mix % phases) * _PHASE
         self._sound.forget_signal(mix)
@@ -294,7 +294,9 @@ class Engine:
         self._unlink(leg)
         self._link(leg, mix if mix >= 0 else leg % LOBBIES)
         ignore(t, leg)
-        record.contributes = record.trails = 0
+        record.contributes = record.heard = 0
+        record.missed = 0
+        forget_said(t, leg)
         t.lines[leg].in_history[:] = t.lines[leg].in_wide_history[:] = 0
         record.energy_level = t.mixes[record.mix].energy_level
         record.quiet_level = quiet_level(int(record.energy_level), float(record.input_gain))

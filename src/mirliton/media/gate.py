@@ -1,10 +1,15 @@
-"""Who is audible: the energy gate of semantics 3.2."""
+"""Who is audible: the energy gate of semantics 3.2. It counts a leg's own packets, whatever the mix's interval.
+
+Packets are judged where they are decoded, so those that the jitter buffer holds for the next tick are judged a little
+early and never late. Time for which no packet came counts as packets that do not pass; so does comfort noise.
+"""
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mirliton.media.kernels import Int, kernel
+from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.samples import mean_size
 from mirliton.media.sources import push_event
 from mirliton.media.tables import TALKING, Tables
@@ -14,6 +19,8 @@ _OPEN_AFTER = 5
 _CLOSE_AFTER = 40
 _MOST_SMOOTHED = 25000.0
 _LEVEL_MARGIN = 3  # dB
+_USUAL_PACKET = 160  # ts units, as long as none came
+_FLOOR_FALLS, _FLOOR_RISES = 0.5, 0.03  # a packet; 20 ms packets: falls in 40 ms, rises in 0.7 s
 
 
 def quiet_level(energy_level: int, gain: float) -> int:
@@ -28,13 +35,66 @@ def quiet_level(energy_level: int, gain: float) -> int:
 
 
 @kernel
-def amplify(t: Tables, leg: Int, samples: Int) -> Int:
-    """Apply the input gain to the frame, and return its score: the mean absolute sample value."""
-    gain, frame = t.legs[leg].input_gain, t.scratch[0].frame
+def amplify(t: Tables, leg: Int, samples: Int) -> None:
+    """Apply the input gain to the frame, clipped to 16 bits (semantics 3.3)."""
+    gain = t.legs[leg].input_gain
     if gain != 1.0:
-        for i in range(samples):
-            frame[i] = np.int16(max(-32768.0, min(32767.0, frame[i] * gain)))
-    return mean_size(frame, samples)
+        _amplify(t.scratch[0].frame, samples, np.float32(gain))
+
+
+@kernel
+def _louder(sample: Int, gain: Real) -> Real:
+    return max(np.float32(-32768), min(np.float32(32767), np.float32(sample) * gain))
+
+
+@fast_kernel
+def _amplify(pcm: NDArray[np.int16], samples: Int, gain: Real) -> None:
+    for i in range(samples):
+        pcm[i] = np.int16(_louder(pcm[i], gain))
+
+
+@fast_kernel
+def _amplified_size(pcm: NDArray[np.int16], samples: Int, gain: Real) -> Int:
+    """The integer mean of the absolute values that `_amplify` would leave."""
+    sum_ = np.int64(0)
+    for i in range(samples):
+        sum_ += abs(np.int32(_louder(pcm[i], gain)))
+    return sum_ // samples
+
+
+@kernel
+def judge_packet(t: Tables, leg: Int, pcm: NDArray[np.int16], samples: Int) -> None:
+    """A packet of the leg says `pcm[0:samples]`, at the leg's rate and before the input gain."""
+    record = t.legs[leg]
+    if not record.judged or samples <= 0:
+        return
+    record.packet_span = samples // (record.rate // 8000)
+    record.missed = 0
+    if record.input_gain == 1.0:
+        judge(t, leg, mean_size(pcm, samples))
+    else:
+        judge(t, leg, _amplified_size(pcm, samples, np.float32(record.input_gain)))
+
+
+@kernel
+def judge_silence(t: Tables, leg: Int) -> None:
+    """A packet of the leg is comfort noise, or says of itself that it would not pass."""
+    if t.legs[leg].judged:
+        t.legs[leg].missed = 0
+        judge(t, leg, 0)
+
+
+@kernel
+def judge_nothing(t: Tables, leg: Int, span: Int) -> None:
+    """For `span` ts units there is no packet: each packet time of it is one that does not pass."""
+    record = t.legs[leg]
+    if not record.judged:
+        return
+    packet = record.packet_span if record.packet_span > 0 else _USUAL_PACKET
+    record.missed += span
+    while record.missed >= packet:
+        record.missed -= packet
+        judge(t, leg, 0)
 
 
 @kernel
@@ -54,19 +114,18 @@ def close_gate(t: Tables, leg: Int) -> None:
 
 @kernel
 def judge(t: Tables, leg: Int, score: Int) -> None:
-    """One frame of this score was heard from the leg."""
+    """One packet of this score: the two counters of semantics 3.2."""
     record = t.legs[leg]
     record.score = score
     record.smoothed = min(_MOST_SMOOTHED, 0.2 * score + 0.8 * record.smoothed)
     above = score - record.energy_level
     if above > 0:
         record.gate_close = max(0, record.gate_close - 1)
-        if record.talking:
-            return
         record.gate_open += 1
         if above >= _LOUD or record.gate_open >= _OPEN_AFTER:
             _set_talking(t, leg, 1)
         return
+    record.floor += (score - record.floor) * (_FLOOR_FALLS if score < record.floor else _FLOOR_RISES)
     record.gate_open = max(0, record.gate_open - 1)
     if record.talking:
         record.gate_close += 1

@@ -15,7 +15,7 @@ from mirliton.media.taps import TapHandle
 from mirliton.media.types import Clip, Leg, LegStatistics, MediaAgreement, MediaFull, Mix, PlayDone, Tap
 
 _DIGITS = "0123456789*#ABCD"
-_INPUT_GAINS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
+GAINS = {-4: 0.2, -3: 0.4, -2: 0.6, -1: 0.8, 0: 1.0, 1: 1.3, 2: 2.3, 3: 3.3, 4: 4.3}
 """Factors of the volume levels, semantics 3.3."""
 
 
@@ -326,8 +326,8 @@ class LegHandle:
             isolated=isolated,
             voices_only=voices_only,
             energy_level=energy_level,
-            input_gain=None if input_level is None else _INPUT_GAINS[input_level],
-            output_gain=None if output_level is None else _INPUT_GAINS[output_level],
+            input_gain=None if input_level is None else GAINS[input_level],
+            output_gain=None if output_level is None else GAINS[output_level],
         )
 
     def statistics(self) -> LegStatistics:

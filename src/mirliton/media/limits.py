@@ -3,6 +3,9 @@
 MAX_INTERVAL = 120  # ms, the longest mixing interval (seeds: 10..120)
 MAX_RATE = 48000  # Hz
 MAX_FRAME = MAX_INTERVAL * MAX_RATE // 1000
+LOOK_BACK_MS = 60  # what was said before the gate opened, and is heard
+RECALLED = MAX_FRAME + LOOK_BACK_MS * MAX_RATE // 1000
+SAID = 2 * MAX_FRAME  # samples kept of what a leg said: whole frames, one and the look-back
 LOOKAHEAD = 2 * MAX_RATE // 1000  # samples; the limiter sees 2 ms ahead
 FIR_HISTORY = 48  # samples kept between ticks by a resampler between 8 and 16 kHz
 WIDE_HISTORY = 96  # and by one between 16 and 48 kHz

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media.decoding import append_silence, conceal, decode, decode_into, recover
+from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.samples import clear, copy
@@ -102,6 +103,7 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
     wanted = frame * (record.rate // 8000)
     if not record.receiving or (not record.playing and not _start(t, leg, now)):
         clear(t.scratch[0].frame, wanted)
+        judge_nothing(t, leg, frame)
         return False
     _review_delay(t, leg, now, frame)
     if record.ready == 0 and _play_straight(t, leg, frame):

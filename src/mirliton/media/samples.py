@@ -82,7 +82,7 @@ def mean_size(pcm: NDArray[np.int16], n: Int) -> Int:
 
 @fast_kernel
 def to_16_bits(signal: NDArray[np.float32], n: Int, out: NDArray[np.int16]) -> None:
-    """Rounded; what is too large (a prompt over loud speech) is held at full scale."""
+    """Rounded; what is too large is held at full scale."""
     for i in range(n):
         held = max(np.float32(-32768), min(np.float32(32767), signal[i]))
         out[i] = np.int32(held + np.float32(32768.5)) - 32768

@@ -99,8 +99,9 @@ class Sounding:
     def forget_signal(self, mix: int) -> None:
         """What a mix was, is not to be heard in what it becomes."""
         room = self._t.mixes[mix]
-        for name in ("tail", "sound_tail", "out_history", "out_wide_history", "sound_history"):
+        for name in ("out_tails", "out_history", "out_wide_history", "sound_history"):
             room[name][:] = 0
+        room.limiter_gains[:] = 1
 
     def _count(self, mix: int, widest: int, change: int) -> None:
         room = self._t.mixes[mix]
@@ -118,7 +119,6 @@ class Sounding:
         self.forget_signal(mix)
         leg = int(room.first)
         while leg >= 0:
-            t.legs[leg].trails = 0
             if leg != without:
                 self._tune(leg)
             leg = int(t.legs[leg].next)
@@ -129,7 +129,7 @@ class Sounding:
         t = self._t
         record, line, room = t.legs[leg], t.lines[leg], t.mixes[t.legs[leg].mix]
         rate = int(record.widest) if record.codec != OPUS else _LOBBY_RATE if room.lobby else int(room.rate)
-        for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history"):
+        for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history", "out_tail"):
             line[name][:] = 0
         if rate != record.rate:
             self._ungroup(leg)

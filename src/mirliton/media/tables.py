@@ -31,7 +31,9 @@ from mirliton.media.limits import (
     OPUS_ENCODER_BYTES,
     PACKET_BYTES,
     READY,
+    RECALLED,
     RECEIVE_BYTES,
+    SAID,
     SHARED_ENCODERS,
     SLOTS,
     TAP_CHUNKS,
@@ -43,6 +45,7 @@ from mirliton.media.limits import (
 
 FREE, OPEN, CONNECTED = 0, 1, 2
 WANTS_8K, WANTS_16K, WANTS_48K = 1, 2, 4
+RATES = 3
 WANTS = {8000: WANTS_8K, 16000: WANTS_16K, 48000: WANTS_48K}
 PCMU, PCMA, G722, L16, OPUS = 0, 1, 2, 3, 4
 CODECS = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722, "L16": L16, "OPUS": OPUS}
@@ -154,9 +157,18 @@ LEG = _record_type(
         ("talking", "i8"),
         ("score", "i8"),
         ("smoothed", "f8"),
+        ("floor", "f8"),  # the size of what does not pass: the background
+        ("judged", "i8"),  # neither muted nor held nor waiting: its packets count for the gate
+        ("packet_span", "i8"),  # ts units of its last packet
+        ("missed", "i8"),  # ts units without a packet that the gate has not counted yet
+        # the gate's sound
+        ("heard", "i8"),  # what it says goes into the mix
+        ("said_frame", "i8"),  # samples of a frame of what it said last; 0: nothing is kept
+        ("said_at", "i8"),  # where the newest of them begins
+        ("behind", "i8"),  # samples; it is heard so much later than it speaks
+        ("unsaid", "i8"),  # samples of that which are still to be heard though the gate is shut
         # what this tick made
         ("contributes", "i8"),
-        ("trails", "i8"),  # its last samples still stand in the look-ahead
         ("private", "i8"),
         ("like_all", "i8"),  # for how many ticks its own mix has been the one of all
         ("limiter_gain", "f4"),
@@ -198,15 +210,15 @@ MIX = _record_type(
         ("groups", "i8"),  # the first of its encoders
         ("wants", "i8"),  # the rates of these
         ("sounded", "i8"),  # something was played in the last tick
+        ("sounding", "i8"),  # in this one there is something to be heard of that, or of what is played now
         ("queue_head", "i8"),
         ("queue_tail", "i8"),
         ("loop", "i8"),
         ("tap", "i8"),
-        ("limiter_gain", "f4"),
         ("voices", "i8"),
         ("ticks", "i8"),
-        ("tail", "f4", (LOOKAHEAD,)),
-        ("sound_tail", "f4", (LOOKAHEAD,)),
+        ("limiter_gains", "f4", (RATES,)),  # of each rate at which it is sent
+        ("out_tails", "f4", (RATES * LOOKAHEAD,)),  # and what its limiter has taken and not given
         ("out_history", "f4", (FIR_HISTORY,)),
         ("out_wide_history", "f4", (WIDE_HISTORY,)),
         ("sound_history", "f4", (WIDE_HISTORY,)),
@@ -250,9 +262,10 @@ LINE = _record_type(
         ("out_history", "f4", (FIR_HISTORY,)),
         ("out_wide_history", "f4", (WIDE_HISTORY,)),
         ("sound_history", "f4", (WIDE_HISTORY,)),
-        ("own_tail", "f4", (LOOKAHEAD,)),
+        ("out_tail", "f4", (LOOKAHEAD,)),  # what the limiter of its own mix has taken and not given
         ("tone_state", "f4", (TONE_STATE,)),
         ("history", "i2", (HISTORY,)),
+        ("said", "i2", (SAID,)),
         ("arena", "u1", (ARENA_BYTES,)),
         ("own", "f4", (MAX_FRAME,)),
         ("ready", "i2", (READY,)),
@@ -261,15 +274,16 @@ LINE = _record_type(
 
 SCRATCH = _record_type(
     [  # what one tick works on
-        ("voices", "f4", (LOOKAHEAD + MAX_FRAME,)),
-        ("sounds", "f4", (LOOKAHEAD + MAX_FRAME,)),
-        ("everything", "f4", (LOOKAHEAD + MAX_FRAME,)),
+        ("voices", "f4", (MAX_FRAME,)),
+        ("sounds", "f4", (MAX_FRAME,)),
+        ("everything", "f4", (MAX_FRAME,)),
         ("signal", "f4", (LOOKAHEAD + MAX_FRAME,)),
         ("limited", "f4", (MAX_FRAME,)),
         ("window", "f4", (WIDE_HISTORY + MAX_FRAME,)),
         ("queued", "f4", (MAX_FRAME,)),
         ("frame", "i2", (MAX_FRAME,)),
         ("past", "i2", (HISTORY,)),
+        ("recalled", "i2", (RECALLED,)),
         ("coded", "u1", (PACKET_BYTES,)),
         ("event", "u1", (4,)),
         ("random", "u4"),
