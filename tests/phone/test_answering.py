@@ -248,3 +248,26 @@ def test_an_answer_uses_the_numbers_of_the_offer() -> None:
     assert "a=ptime:30\r\n" in answer
     silent = Offer("127.0.0.1", 5004, events=False)
     assert "telephone-event" not in silent.narrowed(read_answer(offer, silent)).text().decode()
+
+
+@pytest.mark.parametrize(
+    ("events", "type_and_clock"),
+    [
+        (("97 telephone-event/8000", "98 telephone-event/48000"), (98, 48_000)),
+        (("97 telephone-event/8000",), (97, 8000)),
+        ((), (None, 8000)),
+    ],
+)
+def test_opus_is_answered_by_its_number_with_keys_at_its_clock_if_there_are_such(
+    events: tuple[str, ...], type_and_clock: tuple[int | None, int]
+) -> None:
+    lines = ["v=0", "c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 96 0 97 98", "a=rtpmap:96 opus/48000/2", "a=ptime:30"]
+    offer = "\r\n".join([*lines, *(f"a=rtpmap:{event}" for event in events), ""]).encode()
+    able = Offer("127.0.0.1", 5004, ("PCMU", "OPUS"))
+    agreed = read_answer(offer, able)
+    assert (agreed.codec, agreed.payload_type, agreed.ptime) == ("OPUS", 96, 20)
+    assert (agreed.event_type, agreed.event_clock) == type_and_clock
+    answer = able.narrowed(agreed).text().decode()
+    numbers = "96" if agreed.event_type is None else f"96 {agreed.event_type}"
+    assert f"m=audio 5004 RTP/AVP {numbers}\r\n" in answer
+    assert ("telephone-event" in answer) == bool(events)

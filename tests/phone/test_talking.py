@@ -116,3 +116,15 @@ def test_a_gap_in_time_is_none_in_the_sequence() -> None:
 def test_what_is_no_key_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be dialled"):
         talker().press("12x")
+
+
+@pytest.mark.parametrize(("event_clock", "per_ms"), [(None, 48), (8000, 8)])
+def test_time_stamps_of_opus_count_at_its_clock_and_keys_at_theirs(event_clock: int | None, per_ms: int) -> None:
+    phone = Talker(open_codec("OPUS", 96), 20, 101, event_clock)
+    phone.press("7", at=0.1)
+    packets = sent(phone, 20)
+    events = [packet for packet in packets if packet.payload_type == 101]
+    assert [packet.timestamp - packets[0].timestamp for packet in packets[:5]] == [n * 960 for n in range(5)]
+    assert {packet.timestamp - packets[0].timestamp for packet in events} == {5 * 960}
+    assert int.from_bytes(events[-1].payload[2:]) == 120 * per_ms
+    assert {packet.payload_type for packet in packets} == {96, 101}

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirliton.sip.sdp import AudioAgreement, NotAcceptable, answer_offer, make_offer, parse, read_answer
+from mirliton.sip.formats import ALL_CODECS, CODECS, clock_of, expanded
+from mirliton.sip.sdp import AUDIO_LEVEL, AudioAgreement, NotAcceptable, answer_offer, make_offer, parse, read_answer
 
 
 def offer(*lines: str, address: str = "192.0.2.7") -> bytes:
@@ -164,13 +165,24 @@ def test_arbitrary_bytes_never_raise_anything_else(data: bytes) -> None:
         assert 10 <= agreement.ptime <= 60
 
 
-_FORMAT = st.sampled_from(["0", "8", "9", "18", "97", "101", "127", "128", "x", "٣"])
+_FORMAT = st.sampled_from(["0", "8", "9", "10", "18", "96", "97", "101", "127", "128", "x", "٣"])
+_PARAMETER = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["useinbandfec", "usedtx", "cbr", "maxplaybackrate", "maxaveragebitrate", "stereo", ""]),
+    st.sampled_from(["=", " = ", ""]),
+    st.one_of(st.integers(-1, 10**9).map(str), st.text(max_size=6)),
+)
 _LINES = st.lists(
     st.one_of(
         st.builds("m={} {} {} {}".format, st.sampled_from(["audio", "video"]), st.integers(-1, 70_000),
                   st.sampled_from(["RTP/AVP", "RTP/SAVP", "udp"]), st.lists(_FORMAT, max_size=4).map(" ".join)),
-        st.builds("a=rtpmap:{} {}/{}".format, _FORMAT, st.sampled_from(["PCMU", "g722", "telephone-event", ""]),
-                  st.sampled_from(["8000", "8000/1", "8000/2", "48000", "²"])),
+        st.builds("a=rtpmap:{} {}/{}".format, _FORMAT,
+                  st.sampled_from(["PCMU", "g722", "opus", "L16", "telephone-event", ""]),
+                  st.sampled_from(["8000", "8000/1", "8000/2", "16000", "48000", "48000/2", "44100", "²"])),
+        st.builds("a=fmtp:{} {}".format, _FORMAT, st.lists(_PARAMETER, max_size=4).map(";".join)),
+        st.builds("a=extmap:{} {}".format,
+                  st.one_of(st.integers(-1, 300).map(str), st.sampled_from(["3/sendonly", "x"])),
+                  st.sampled_from([AUDIO_LEVEL, f"{AUDIO_LEVEL} vad=on", "urn:x", ""])),
         st.builds("a={}:{}".format, st.sampled_from(["ptime", "maxptime"]), st.text(max_size=6)),
         st.builds("c=IN IP4 {}".format, st.sampled_from(["0.0.0.0", "192.0.2.1", "192.0.2.1/127", "300.1.1.1", ""])),
         st.sampled_from(["a=sendonly", "a=inactive", "a=recvonly", "b=AS:64", "a="]),
@@ -179,13 +191,162 @@ _LINES = st.lists(
 )  # fmt: skip
 
 
-@given(_LINES)
-def test_nearly_right_offers_never_raise_anything_else(lines: list[str]) -> None:
+@given(_LINES, st.sampled_from([CODECS, ALL_CODECS, ("L16",), ("OPUS",)]))
+def test_nearly_right_offers_never_raise_anything_else(lines: list[str], codecs: tuple[str, ...]) -> None:
     sdp = offer(*lines)
     try:
-        text, agreement = answer_offer(sdp, "192.0.2.1", 10_000, 1, 1)
+        text, agreement = answer_offer(sdp, "192.0.2.1", 10_000, 1, 1, codecs=codecs)
     except NotAcceptable:
         return
     assert len(parse(text)) == len(parse(sdp))
-    assert agreement.codec in ("PCMU", "PCMA", "G722")
     assert 0 <= agreement.payload_type <= 127
+    assert agreement.event_payload_type != agreement.payload_type
+    assert agreement.codec in {name.partition("/")[0] for name in expanded(codecs)}
+    assert 8000 <= agreement.rate <= 48_000
+    assert agreement.bits_per_second == 0 or 6000 <= agreement.bits_per_second <= 510_000
+    assert 0 <= agreement.level_extension <= 14
+    longest = {("OPUS", 48_000): 60, ("L16", 48_000): 10, ("L16", 16_000): 40}
+    assert 10 <= agreement.ptime <= longest.get((agreement.codec, agreement.rate), 60)
+
+
+@given(_LINES)
+def test_nearly_right_answers_never_raise_anything_else(lines: list[str]) -> None:
+    ours = make_offer("192.0.2.1", 6000, 1, 1, codecs=ALL_CODECS)
+    for sdp in (offer(*lines), ours + "".join(f"{line}\r\n" for line in lines).encode()):
+        try:
+            agreement = read_answer(ours, sdp)
+        except NotAcceptable:
+            continue
+        assert agreement.codec in ("OPUS", "G722", "PCMU", "PCMA", "L16")
+        assert agreement.level_extension == 0
+
+
+OPUS_OFFER = ("m=audio 4000 RTP/AVP 96 0 101 102", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000",
+              "a=rtpmap:102 telephone-event/48000")  # fmt: skip
+
+
+def test_opus_is_answered_under_their_number_with_keys_at_its_clock_and_our_wishes() -> None:
+    lines, agreement = answer(offer(*OPUS_OFFER))
+    assert (agreement.codec, agreement.payload_type, agreement.rate) == ("OPUS", 96, 48_000)
+    assert (agreement.event_payload_type, agreement.event_clock) == (102, 48_000)
+    assert [line for line in lines if line.startswith(("m=", "a=rtpmap", "a=fmtp"))] == [
+        "m=audio 10000 RTP/AVP 96 102",
+        "a=rtpmap:96 opus/48000/2",
+        "a=fmtp:96 useinbandfec=1;usedtx=0;maxplaybackrate=48000",
+        "a=rtpmap:102 telephone-event/48000",
+        "a=fmtp:102 0-15",
+    ]
+
+
+def test_keys_at_8000_hz_are_taken_beside_opus_when_there_are_no_others() -> None:
+    lines, agreement = answer(offer(*OPUS_OFFER[:3]))
+    assert (agreement.event_payload_type, agreement.event_clock) == (101, 8000)
+    assert "m=audio 10000 RTP/AVP 96 101" in lines
+    assert "a=rtpmap:101 telephone-event/8000" in lines
+
+
+@pytest.mark.parametrize(
+    ("fmtp", "wishes"),
+    [
+        ("", (48_000, 0, False, False, False)),
+        ("96 useinbandfec=1; usedtx=1;cbr=1", (48_000, 0, True, True, True)),
+        ("96 UseInbandFEC = 1;maxplaybackrate=16000;maxaveragebitrate=20000", (16_000, 20_000, True, False, False)),
+        ("96 maxplaybackrate=4000;maxaveragebitrate=1;stereo=1", (8000, 6000, False, False, False)),
+        ("96 maxplaybackrate=96000;maxaveragebitrate=9999999", (48_000, 510_000, False, False, False)),
+        ("96 maxplaybackrate=x;maxaveragebitrate=-5;useinbandfec=2;=;;", (48_000, 0, False, False, False)),
+        ("97 useinbandfec=1", (48_000, 0, False, False, False)),
+    ],
+)
+def test_how_they_want_opus_is_read_and_bounded(fmtp: str, wishes: tuple[int, int, bool, bool, bool]) -> None:
+    agreement = answer(offer(*OPUS_OFFER, f"a=fmtp:{fmtp}"))[1]
+    found = agreement.rate, agreement.bits_per_second, agreement.fec, agreement.dtx, agreement.constant
+    assert found == wishes
+
+
+def test_nobody_is_asked_for_more_than_rooms_can_use() -> None:
+    text, _ = answer_offer(offer(*OPUS_OFFER), "192.0.2.1", 10_000, 1, 1, playback_rate=16_000)
+    assert b"maxplaybackrate=16000" in text
+
+
+@pytest.mark.parametrize(("asked", "ptime"), [(10, 10), (20, 20), (30, 20), (50, 40), (60, 60), (120, 60), (3, 10)])
+def test_opus_is_sent_in_packets_that_it_can_make(asked: int, ptime: int) -> None:
+    lines, agreement = answer(offer(*OPUS_OFFER, f"a=ptime:{asked}"))
+    assert agreement.ptime == ptime
+    assert f"a=ptime:{ptime}" in lines
+
+
+@pytest.mark.parametrize(("rate", "ptime"), [(48_000, 10), (16_000, 40), (8000, 60)])
+def test_linear_sound_is_spoken_where_it_is_listed_in_packets_that_fit(rate: int, ptime: int) -> None:
+    linear = offer("m=audio 4000 RTP/AVP 99", f"a=rtpmap:99 L16/{rate}", "a=ptime:60")
+    text, agreement = answer_offer(linear, "192.0.2.1", 10_000, 1, 1, codecs=("L16",))
+    assert (agreement.codec, agreement.rate, agreement.payload_type, agreement.ptime) == ("L16", rate, 99, ptime)
+    assert f"a=maxptime:{ptime}" in text.decode()
+    assert ptime * 2 * rate // 1000 < 1440
+    with pytest.raises(NotAcceptable):
+        answer(linear)
+    other = f"L16/{16_000 if rate != 16_000 else 8000}"
+    with pytest.raises(NotAcceptable):
+        answer_offer(linear, "192.0.2.1", 10_000, 1, 1, codecs=(other,))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("m=audio 4000 RTP/AVP 10 11",),
+        ("m=audio 4000 RTP/AVP 11", "a=rtpmap:11 L16/44100/1"),
+        ("m=audio 4000 RTP/AVP 99", "a=rtpmap:99 L16/16000/2"),
+        ("m=audio 4000 RTP/AVP 99", "a=rtpmap:99 opus/48000"),
+    ],
+)
+def test_sound_that_we_cannot_make_is_refused(lines: tuple[str, ...]) -> None:
+    with pytest.raises(NotAcceptable):
+        answer_offer(offer(*lines), "192.0.2.1", 10_000, 1, 1, codecs=ALL_CODECS)
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "answered"),
+    [
+        ("3 {}", 3, "a=extmap:3/recvonly"),
+        ("14/sendonly {} vad=on", 14, "a=extmap:14/recvonly"),
+        ("3/recvonly {}", 0, None),
+        ("3/inactive {}", 0, None),
+        ("15 {}", 0, None),
+        ("0 {}", 0, None),
+        ("4100 {}", 0, None),
+        ("3 urn:ietf:params:rtp-hdrext:toffset", 0, None),
+    ],
+)
+def test_what_tells_the_level_of_packets_is_agreed_when_it_is_offered(
+    said: str, found: int, answered: str | None
+) -> None:
+    lines, agreement = answer(offer(*OPUS_OFFER, "a=extmap:" + said.format(AUDIO_LEVEL)))
+    assert agreement.level_extension == found
+    assert [line for line in lines if "extmap" in line] == ([f"{answered} {AUDIO_LEVEL}"] if answered else [])
+
+
+def test_our_offer_lists_every_codec_once_with_events_at_every_clock() -> None:
+    lines = make_offer("192.0.2.1", 6000, 1, 1, codecs=("OPUS", "L16", "PCMU", "L16/16000")).decode().split("\r\n")
+    assert "m=audio 6000 RTP/AVP 111 116 117 118 0 101 102 110" in lines
+    assert "a=ptime:10" in lines, "whatever is chosen must fit into a frame"
+    with pytest.raises(ValueError, match="speex"):
+        make_offer("192.0.2.1", 6000, 1, 1, codecs=("speex",))
+
+
+def test_a_number_keeps_its_meaning_for_the_whole_call() -> None:
+    said = {("OPUS", 48_000): 101, ("telephone-event", 48_000): 111}
+    lines = make_offer("192.0.2.1", 6000, 1, 1, codecs=("OPUS", "PCMU"), said=said).decode().split("\r\n")
+    assert "m=audio 6000 RTP/AVP 101 0 96 111" in lines
+    assert {"a=rtpmap:101 opus/48000/2", "a=rtpmap:96 telephone-event/8000"} <= set(lines)
+
+
+def test_every_codec_is_agreed_between_two_of_us() -> None:
+    for name in ALL_CODECS:
+        ours = make_offer("192.0.2.1", 6000, 1, 1, codecs=(name,))
+        theirs, remote = answer_offer(ours, "192.0.2.2", 7000, 2, 1, codecs=(name,))
+        agreed = read_answer(ours, theirs)
+        assert (agreed.codec, agreed.payload_type, agreed.rate, agreed.ptime) == (
+            remote.codec, remote.payload_type, remote.rate, remote.ptime,
+        )  # fmt: skip
+        assert agreed.event_payload_type == remote.event_payload_type is not None
+        assert agreed.event_clock == remote.event_clock == clock_of(agreed.codec, agreed.rate)
+        assert agreed.fec == remote.fec == (name == "OPUS")

@@ -27,6 +27,8 @@ class Opus:
 
     def decode(self, data: bytes) -> Samples:
         """What a packet says. Raises `ValueError`."""
+        if not data:
+            raise ValueError("no packet of Opus: nothing is in it")  # to ffmpeg this would be the end of everything
         try:
             frames = self._decoder.decode(av.Packet(data))
         except av.FFmpegError as error:
