@@ -11,7 +11,7 @@ from tests.phone import baresip
 from .measuring import until
 from .serving import HOST
 
-FOUND, RATE = baresip.FOUND, baresip.RATE
+FOUND, CODECS = baresip.FOUND, baresip.CODECS
 
 
 class Baresip:
@@ -26,17 +26,22 @@ class Baresip:
         self._writer.write(f"{len(body)}:".encode() + body + b",")
         await self._writer.drain()
 
+    @property
+    def rate(self) -> int:
+        """Hz of what it heard."""
+        return self._phone.rate
+
     def heard(self) -> Samples:
         """The sound of its calls so far."""
         return self._phone.heard()
 
 
 @asynccontextmanager
-async def running(folder: Path, tone: int, port: int) -> AsyncIterator[Baresip]:
+async def running(folder: Path, tone: int, port: int, codec: str = "PCMU") -> AsyncIterator[Baresip]:
     """Start it with an account that needs no registrar, and end it by its own command."""
-    account = f"<sip:baresip@{HOST}>;regint=0;audio_codecs=PCMU"
+    account = f"<sip:baresip@{HOST}>;regint=0"
     control = ("module_app ctrl_tcp.so", f"ctrl_tcp_listen {HOST}:{port}")
-    async with baresip.running(folder, tone, account, *control) as phone:
+    async with baresip.running(folder, tone, account, *control, codec=codec) as phone:
 
         async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
             try:

@@ -20,8 +20,8 @@ together = Together()
 ANNA, BRUNO, ITS = TONES[0], TONES[3], 440
 
 
-@together
-async def test_baresip_keys_in_the_pin_is_heard_hears_and_leaves_by_key(board: Switchboard) -> None:
+async def in_the_room(board: Switchboard, codec: str) -> None:
+    """It keys in the PIN, hears two others and is heard, does not hear itself, and leaves by key."""
     conference = await board.conference(member={"pins": ["2468"]})
     number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
     anna, bruno = await board.dial(number, ANNA), await board.dial(number, BRUNO)
@@ -30,11 +30,11 @@ async def test_baresip_keys_in_the_pin_is_heard_hears_and_leaves_by_key(board: S
     await board.present(conference, 2)
     host, port = board.server.sip
     with tempfile.TemporaryDirectory() as folder:
-        async with baresip.running(Path(folder), ITS, free_port()) as phone:
+        async with baresip.running(Path(folder), ITS, free_port(), codec) as phone:
             await phone.command("dial", f"sip:{number}@{host}:{port}")
 
             async def asked() -> bool:
-                return len(phone.heard()) > 1.0 * baresip.RATE
+                return len(phone.heard()) > 1.0 * phone.rate
 
             await until(asked, "sound in baresip's file")
             for key in "2468#":
@@ -42,13 +42,33 @@ async def test_baresip_keys_in_the_pin_is_heard_hears_and_leaves_by_key(board: S
             people = await board.present(conference, 3)
             assert people[-1]["caller_id_number"] == "baresip"
             await hears(anna, BRUNO)  # 440 Hz is not among the phones' tones
-            await until(lambda: _heard_in(anna.heard(anna.seconds - 0.7), ITS), "baresip's tone at a phone")
-            await until(lambda: _heard_in(phone.heard()[-4000:], ANNA, BRUNO), "the phones' tones at baresip")
-            assert not await _heard_in(phone.heard()[-4000:], ITS)
+            await until(lambda: _heard_in(anna.heard(anna.seconds - 0.7), anna.rate, ITS), "baresip's tone at a phone")
+            await until(lambda: _heard_by(phone, ANNA, BRUNO), "the phones' tones at baresip")
+            assert not await _heard_by(phone, ITS)
             await phone.command("sndcode", "#")
             await board.present(conference, 2)
 
 
-async def _heard_in(sound: Samples, *tones: int) -> bool:
-    levels = tone_levels(sound, baresip.RATE, tones)
-    return len(sound) > 3000 and all(level > AUDIBLE for level in levels.values())
+@together
+async def test_baresip_keys_in_the_pin_is_heard_hears_and_leaves_by_key(board: Switchboard) -> None:
+    await in_the_room(board, "PCMU")
+
+
+@together
+async def test_so_does_baresip_with_opus(board: Switchboard) -> None:
+    await in_the_room(board, "opus/48000/2")
+
+
+@together
+async def test_so_does_baresip_with_linear_sound(board: Switchboard) -> None:
+    await in_the_room(board, "L16/16000/1")
+
+
+async def _heard_by(phone: baresip.Baresip, *tones: int) -> bool:
+    sound = phone.heard()
+    return await _heard_in(sound[-phone.rate // 2 :], phone.rate, *tones)
+
+
+async def _heard_in(sound: Samples, rate: int, *tones: int) -> bool:
+    levels = tone_levels(sound, rate, tones)
+    return len(sound) > 0.4 * rate and all(level > AUDIBLE for level in levels.values())

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ PROGRAM = shutil.which("baresip")
 FOUND = PROGRAM is not None and MODULES.is_dir()
 HOST = "127.0.0.1"
 RATE = 8000
+CODECS = {"PCMU": "g711.so", "opus/48000/2": "opus.so", "L16/16000/1": "l16.so"}
+"""Of its account, and the module of each."""
+_HEADER = struct.Struct("<22xHI")  # of WAV: channels and samples a second
 _CONFIG = """\
 poll_method select
 sip_listen {host}:0
@@ -33,7 +37,7 @@ rtcp_mux no
 jitter_buffer_delay 5-10
 net_interface {host}
 module_path {modules}
-module g711.so
+module {codec}
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -48,6 +52,7 @@ class Baresip:
 
     def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
         self.process = process
+        self.rate = RATE
         self._folder = folder
 
     @property
@@ -55,23 +60,27 @@ class Baresip:
         return (self._folder / "baresip.log").read_text()
 
     def heard(self) -> Samples:
-        """The sound of its calls so far, 8000 Hz; the file is still open, so its header does not tell a length."""
+        """The sound of its calls so far, at `rate`; the file is still open, so its header does not tell a length."""
         file = next(self._folder.glob("dump-*-dec.wav"), None)
-        data = file.read_bytes()[44:] if file else b""
-        return np.frombuffer(data[: len(data) // 2 * 2], np.int16)
+        data = file.read_bytes() if file else b""
+        if len(data) <= _HEADER.size:
+            return np.zeros(0, np.int16)
+        channels, self.rate = _HEADER.unpack_from(data)
+        sound = np.frombuffer(data[44 : 44 + (len(data) - 44) // (2 * channels) * 2 * channels], np.int16)
+        return sound.reshape(-1, channels)[:, 0]
 
 
 @asynccontextmanager
-async def running(folder: Path, tone: int, account: str, *modules: str) -> AsyncIterator[Baresip]:
-    """Start it with one account (a line of its own format) and more lines of configuration.
+async def running(folder: Path, tone: int, account: str, *modules: str, codec: str = "PCMU") -> AsyncIterator[Baresip]:
+    """Start it with one account (a line of its own format), one of `CODECS`, and more lines of configuration.
 
     Whoever uses it ends it: at the end its process must be gone within 10 s, or is killed.
     """
     assert PROGRAM is not None
     soundfile.write(folder / "says.wav", np.tile(load(f"tone:{tone}", RATE).samples, 60), RATE, subtype="PCM_16")
-    config = _CONFIG.format(host=HOST, folder=folder, modules=MODULES)
+    config = _CONFIG.format(host=HOST, folder=folder, modules=MODULES, codec=CODECS[codec])
     (folder / "config").write_text(config + "".join(f"{line}\n" for line in modules))
-    (folder / "accounts").write_text(f"{account}\n")
+    (folder / "accounts").write_text(f"{account};audio_codecs={codec}\n")
     (folder / "contacts").write_text("")
     with (folder / "baresip.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -97,7 +106,7 @@ async def registered(
     """
     account = (
         f"<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};"
-        f'outbound="sip:{server};transport={transport}";regint=60;answermode=auto;audio_codecs=PCMU'
+        f'outbound="sip:{server};transport={transport}";regint=60;answermode=auto'
     )
     async with running(folder, tone, account) as phone:
         yield phone
