@@ -89,8 +89,8 @@ def test_odd_intervals_become_20(asked: object, settled: int) -> None:
     assert room({"profile": {"interval": asked}}).interval == settled
 
 
-@pytest.mark.parametrize(("rate", "settled"), [(16000, 16000), (11025, 8000), ("auto", 8000)])
-def test_odd_rates_become_8000(rate: object, settled: int) -> None:
+@pytest.mark.parametrize(("rate", "settled"), [(16000, 16000), (11025, 8000), ("none", 8000), ("auto", 48000)])
+def test_odd_rates_become_8000_and_auto_is_no_limit(rate: object, settled: int) -> None:
     assert room({"profile": {"rate": rate}}).rate == settled
 
 

@@ -90,7 +90,9 @@ EFFECTS: dict[str, dict[str, str]] = {
         "moh-sound": "Stops when somebody comes. `silence`: none. Default: `$${hold_music}`",
         "muted-sound": f"{_NOT_SAID}; default: prompt `conf-muted`",
         "unmuted-sound": f"{_NOT_SAID}; default: prompt `conf-unmuted`",
-        "rate": "8000, 12000, 16000, 24000, 32000, 44100 or 48000, else 8000; at most `media.max_rate`. Default 48000",
+        "rate": "The most it is mixed at: 8, 16 or 48 kHz, the highest that anybody in it can use and not above this. "
+        "8000, 12000, 16000, 24000, 32000, 44100, 48000, or (in configurations) `auto`: no limit; else 8000; at most "
+        "`media.max_rate`. Default 48000",
         "caller-controls": "After the document's `caller_controls`",
         "moderator-controls": "After the document's `moderator_controls`",
     },

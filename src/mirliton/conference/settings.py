@@ -254,6 +254,9 @@ def _room_tone(
 
 
 def _rate(profile: Profile) -> int:
+    """The most that the room is mixed at; with `auto` whatever those who are there can use (semantics 3.1)."""
+    if text(profile.values, "rate") == "auto":
+        return max(defaults.RATES)
     asked = whole(profile.values, "rate")
     return asked if asked in defaults.RATES else 8000
 
