@@ -50,7 +50,8 @@ def find_capacity(
 
 def _next(carried: int, too_many: int, limits: Limits) -> int:
     if too_many > limits.most:  # nothing was too much yet
-        return min(_whole(carried * _GROWTH, limits), limits.most // limits.step * limits.step)
+        grown = max(carried + limits.step, _whole(carried * _GROWTH, limits))
+        return min(grown, limits.most // limits.step * limits.step)
     if too_many - carried <= max(limits.step, _PRECISION * too_many):
         return carried
     return _whole((carried + too_many) / 2, limits)

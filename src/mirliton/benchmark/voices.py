@@ -34,7 +34,7 @@ class Coding:
     """A codec as the load uses it. `rate`: of the samples and of the RTP clock, in Hz.
 
     `encode` takes whole frames of 20 ms and returns a packet for each; `decode` the other way, with a decoder of its
-    own in each call.
+    own in each call; of what is no packet of this codec it makes no samples.
     """
 
     name: str
@@ -74,7 +74,10 @@ def _decode_opus(packets: Sequence[bytes]) -> list[Samples]:
     decoder.sample_rate, decoder.layout = 48_000, "mono"
     decoded = []
     for packet in packets:
-        frames = decoder.decode(av.Packet(packet))
+        try:
+            frames = decoder.decode(av.Packet(packet)) if packet else []
+        except av.FFmpegError:  # what a bridge sends need not be Opus: nothing is heard of it
+            frames = []
         parts = [np.asarray(frame.to_ndarray()).reshape(-1) for frame in frames]
         decoded.append(np.concatenate(parts).astype(np.int16) if parts else np.zeros(0, np.int16))
     return decoded
