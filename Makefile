@@ -36,8 +36,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix src tests tools
 	$(BIN)/ruff format src tests tools
 
-bench: $(STAMP) debian
-	$(BIN)/mirliton bench
+bench: $(STAMP)
+	sh tools/debian-packages.sh bench
+	$(BIN)/mirliton bench --capacity --plot bench.svg
 
 reference: $(STAMP)
 	PYTHONPATH=tools $(BIN)/python -m reference
