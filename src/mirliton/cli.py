@@ -29,7 +29,7 @@ app.command(epilog="Example: mirliton call sip:3000@127.0.0.1:5060 --play tone:4
 app.command(epilog="Example: mirliton phone --register sip:desk@127.0.0.1:5060 --password secret --play tone:440")(
     phone
 )
-app.command(epilog="Example: mirliton bench --callers 300 --seconds 60")(bench)
+app.command(epilog="Example: mirliton bench --codec pcmu --scenario rooms-of-10")(bench)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:

@@ -12,8 +12,12 @@ import typer
 from typer.testing import CliRunner
 
 from mirliton.benchmark.command import bench
+from mirliton.benchmark.machine import choose_cores
+from mirliton.benchmark.peer import Bench
 from mirliton.benchmark.proc import children
-from mirliton.benchmark.result import Measurement, Result, read
+from mirliton.benchmark.progress import Screen
+from mirliton.benchmark.result import Measurement, Result, Scenario, read
+from mirliton.benchmark.server import serve
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,6 +98,22 @@ def test_a_bridge_that_is_missing_is_told_with_what_to_install(
     done = CliRunner().invoke(application, [*words, "--system", "janus", "--out", str(tmp_path / "bench.json")])
     assert done.exit_code in (0, 1), done.output
     assert read(tmp_path / "bench.json").absent["janus"] == "not installed: sudo apt-get install janus"
+
+
+def test_a_bridge_of_somebody_else_is_called_too(application: typer.Typer, tmp_path: Path) -> None:
+    scenario, out = Scenario("rooms-of-3", "pcmu", 3, 3, 3), tmp_path / "bench.json"
+    place = Bench(Path(), Path(), "", {}, choose_cores(), tmp_path, Screen())
+    (tmp_path / "other").mkdir()
+    with serve(place, scenario, tmp_path / "other") as other:
+        pid, allowed = other.processes["control"], os.sched_getaffinity(other.processes["control"])
+        words = ["--callers", "3", "--room", "3", "--codec", "pcmu", "--seconds", "2", "--system", "floor"]
+        done = CliRunner().invoke(application, [*words, "--against", f"other={other.sip}/{pid}", "--out", str(out)])
+        assert os.sched_getaffinity(pid) == allowed
+    assert done.exit_code in (0, 1), done.output
+    made = next(made for made in read(out).measurements if made.system == "other")
+    check_sound(made, 3)
+    assert made.set_up is not None
+    assert made.set_up.answered == 3
 
 
 def test_only_the_floor(application: typer.Typer, tmp_path: Path) -> None:

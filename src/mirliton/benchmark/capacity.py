@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from mirliton.benchmark.result import Capacity, Trial
 
 CARRIED, OVERLOADED, LOAD_LATE = "carried", "overloaded", "load late"
-_GROWTH = 1.6
-_PRECISION = 0.06
+_GROWTH = 1.4
+_PRECISION = 0.08
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from mirliton.benchmark.voices import CODINGS, write_voices
 
 _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
-_WARM_UP_SECONDS = 3.0
+_WARM_UP_SECONDS = 2.5
 _TRIAL_SECONDS = 4.0
 
 
@@ -69,7 +69,7 @@ def bench(
     callers: Annotated[int | None, typer.Option(help="Calls at a time, in every scenario.", min=1, max=10_000)] = None,
     room: Annotated[int | None, typer.Option(help="Rooms of this size instead of the scenarios.", min=1)] = None,
     talkers: Annotated[int, typer.Option(help="How many of each room talk all the time.", min=0)] = TALKERS,
-    seconds: Annotated[float, typer.Option(help="How long to measure each.", min=1, max=600)] = 6.0,
+    seconds: Annotated[float, typer.Option(help="How long to measure each.", min=1, max=600)] = 5.0,
     rate: Annotated[float, typer.Option(help="Calls to place in a second.", min=1)] = 75.0,
     burst: Annotated[
         float, typer.Option(help="Calls in a second for the measurement of set-up times; 0: none.", min=0)
@@ -77,7 +77,7 @@ def bench(
     dtx: Annotated[bool, typer.Option("--dtx", help="Opus listeners send a packet only every 400 ms.")] = False,
     capacity: Annotated[bool, typer.Option("--capacity", help="Find out how many callers each can carry.")] = False,
     most: Annotated[int, typer.Option(help="Largest crowd of the search for capacity.", min=10)] = 4000,
-    bound: Annotated[float, typer.Option(help="Seconds of each search for capacity.", min=1)] = 60.0,
+    bound: Annotated[float, typer.Option(help="Seconds of each search for capacity.", min=1)] = 75.0,
     against: Annotated[
         list[str] | None,
         typer.Option(help="A running bridge as NAME=HOST:PORT/PID: calls to R0, R1, … lead to rooms.",

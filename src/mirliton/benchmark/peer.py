@@ -73,12 +73,14 @@ class Peer:
     """A running bridge. `processes`: process ids by what they do; the first carries audio.
 
     `seat` puts a crowd into its rooms, with a folder for the logs. `figures`: None for one that tells nothing.
+    `sip`: HOST:PORT where it takes calls, if it does.
     """
 
     name: str
     processes: Mapping[str, int]
     seat: Callable[[Crowd, Path], AbstractContextManager[Seated]]
     figures: Callable[[], Figures] | None = None
+    sip: str = ""
 
 
 StartPeer = Callable[[Bench, Scenario, Path], AbstractContextManager[Peer]]

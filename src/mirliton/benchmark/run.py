@@ -100,6 +100,8 @@ def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: P
         memory = Memory(idle, _resident(peer), scenario.callers)
         set_up = None if seated.placed is None else seated.placed.set_up()
         there = seated.there
+        with bench.screen.stage(f"{system}: stopping"):
+            stack.close()
     with bench.screen.stage(f"{system}: listening to what was heard"):
         measured = msgspec.structs.replace(
             measured,

@@ -21,7 +21,7 @@ from mirliton.benchmark.sip_seating import seat_by_sip
 from mirliton.benchmark.voices import CODINGS
 from mirliton.demo.rest import Rest
 
-_START_SECONDS = 240.0  # the first start on a machine compiles the engine's kernels
+_START_SECONDS = 400.0  # the first start on a machine compiles the engine's kernels
 _SPARE_SECONDS = 120.0
 _SPARE_LEGS = 64  # calls of the set-up measurement that have not been cleared yet
 _METRICS_SECONDS = 5.0
@@ -76,7 +76,7 @@ def serve(bench: Bench, scenario: Scenario, folder: Path) -> Iterator[Peer]:
         def seat(crowd: Crowd, own: Path) -> AbstractContextManager[Seated]:
             return seat_by_sip(bench, ready["sip"], ports, lambda: figures().members, crowd, own, leaving)
 
-        yield Peer(MIRLITON, processes, seat, figures)
+        yield Peer(MIRLITON, processes, seat, figures, ready["sip"])
 
 
 def settings(scenario: Scenario, engine_core: int) -> str:

@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from mirliton.benchmark import janus
 from mirliton.benchmark.building import ToolMissing
 from mirliton.benchmark.capacity import CARRIED, LOAD_LATE, OVERLOADED, Limits, find_capacity
@@ -27,6 +29,7 @@ _GUESSES = {(MIRLITON, "pcmu"): 1200, (MIRLITON, "opus"): 150, (janus.NAME, "pcm
 """Where a search begins that has no measurement to begin with."""
 _SIP_BRIDGES = ("asterisk", "freeswitch")
 _TRIAL_WARM_UP = 2.0
+_TRIAL_RATE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,14 @@ class Session:
 
     def measure(self, scenarios: Sequence[Scenario], pace: Pace) -> None:
         """Every crowd with every system; set-up times of a burst only once for each system."""
+        total = len(scenarios) * len(self.systems)
         for scenario in scenarios:
             for system, start in self.systems.items():
+                done = len(self.measurements) + len(self.failures)
+                self.bench.screen.say(f"{done + 1} of {total}: {system}, {scenario.name}", style="bold")
+                if system == FLOOR and (known := self._floor_of(scenario)) is not None:
+                    self.measurements.append(known)
+                    continue
                 before = any(made.system == system for made in self.measurements)
                 own = Pace(pace.seconds, pace.warm_up, pace.rate, 0.0 if before else pace.burst)
                 try:
@@ -78,6 +87,15 @@ class Session:
                 except FAILURES as error:
                     self.bench.screen.say(f"{system}, {scenario.name}: {error}", style="bold red")
                     self.failures.append(Failure(system, scenario, str(error)))
+
+    def _floor_of(self, scenario: Scenario) -> Measurement | None:
+        """That of as many callers with this codec, if it was measured: an echo does not know rooms."""
+        for made in self.measurements:
+            same = (made.scenario.codec, made.scenario.callers) == (scenario.codec, scenario.callers)
+            if made.system == FLOOR and same:
+                note = f"measured once, with {made.scenario.shape}"
+                return msgspec.structs.replace(made, scenario=scenario, notes=[*made.notes, note])
+        return None
 
     def search(self, codecs: Sequence[str], search: Search, rate: float) -> None:
         """The limit of every system but the floor, in every codec."""
@@ -87,7 +105,8 @@ class Session:
                     continue
                 first = self._first(system, codec, search)
                 limits = Limits(search.room, search.most, search.bound)
-                pace = Pace(search.seconds, _TRIAL_WARM_UP, rate)
+                pace = Pace(search.seconds, _TRIAL_WARM_UP, max(rate, _TRIAL_RATE))
+                self.bench.screen.say(f"looking for the limit: {system}, {codec}", style="bold")
 
                 def attempt(callers: int, system: str = system, codec: str = codec, start: StartPeer = start,
                             pace: Pace = pace) -> Trial:  # fmt: skip
