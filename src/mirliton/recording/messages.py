@@ -50,7 +50,11 @@ class Opened(Message, frozen=True, array_like=True, tag=True):
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
-    """How far a take is: samples and bytes in its file, the chunk to read next, the chunks lost."""
+    """How far a take is.
+
+    `frames` samples are safe whatever happens to the writer, and what follows begins in the chunk `next` or later.
+    `size` in bytes is all of the file; `lost` chunks came and are not in it.
+    """
 
     take: int
     frames: int

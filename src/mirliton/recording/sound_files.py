@@ -27,8 +27,11 @@ _FLAC_BLOCK = 4096
 """Samples of a block of libFLAC, which writes it when it has one sample more."""
 _FLAC_LENGTH_AT = 21
 """Where STREAMINFO (RFC 9639 8.2) has its 36 bits of length: the lower half of this byte, and the next four."""
+_OGG_PAGE_SECONDS = 1.3
+"""The longest page, and the packet that is not full."""
 _LONGEST_WAV = 2**32 - 4096
 """Bytes that the header can count, with some room for itself."""
+_WAV_HEADER = 44
 
 
 class Format(StrEnum):
@@ -69,8 +72,8 @@ class SoundWriter(Protocol):
     def write(self, samples: Samples) -> None:
         """Append samples."""
 
-    def flush(self) -> None:
-        """Make the file on disk good up to here, or nearly."""
+    def flush(self) -> int:
+        """Make the file on disk good; returns how many samples of it would survive the death of this process."""
 
     def close(self) -> FileFacts:
         """Write what is left and the header."""
@@ -117,9 +120,6 @@ class _LibraryFile:
             raise _failed(self.path, error) from error
         self._frames += len(samples)
 
-    def flush(self) -> None:
-        """See `SoundWriter.flush`: whole blocks are on disk already."""
-
     def close(self) -> FileFacts:
         """See `SoundWriter.close`."""
         try:
@@ -149,9 +149,11 @@ class _LibraryFile:
 class FlacFile(_LibraryFile):
     """FLAC (RFC 9639). libFLAC writes the length when it closes the file; until then it is kept up to date here."""
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """See `SoundWriter.flush`."""
         length = max(self._frames - 1, 0) // _FLAC_BLOCK * _FLAC_BLOCK
+        if not length:
+            return 0
         try:
             descriptor = os.open(self.path, os.O_RDWR)
             try:
@@ -160,8 +162,9 @@ class FlacFile(_LibraryFile):
                 os.pwrite(descriptor, struct.pack(">BI", high, length & 0xFFFFFFFF), _FLAC_LENGTH_AT)
             finally:
                 os.close(descriptor)
-        except (OSError, IndexError) as error:
+        except OSError as error:
             raise _failed(self.path, error) from error
+        return length
 
 
 class OggFile(_LibraryFile):
@@ -169,6 +172,10 @@ class OggFile(_LibraryFile):
 
     _form = Format.OGG
     _subtype = "OPUS"
+
+    def flush(self) -> int:
+        """See `SoundWriter.flush`: whole pages are on disk already."""
+        return max(0, self._frames - int(_OGG_PAGE_SECONDS * self._rate))
 
 
 class _Sparse(io.FileIO):
@@ -212,18 +219,18 @@ class WavFile:
         except (OSError, wave.Error, struct.error) as error:
             raise _failed(self.path, error) from error
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """See `SoundWriter.flush`."""
         try:
             self._disk.flush()
             self._file.writeframes(b"")
         except (OSError, wave.Error, struct.error) as error:
             raise _failed(self.path, error) from error
+        return self._file.getnframes()
 
     def close(self) -> FileFacts:
         """See `SoundWriter.close`."""
-        self.flush()
-        frames = self._file.getnframes()
+        frames = self.flush()
         try:
             self._file.close()
             self._disk.close()
@@ -239,6 +246,18 @@ class WavFile:
                 part.close()
             except (OSError, wave.Error, struct.error):
                 continue
+        self._count_what_is_there()
+
+    def _count_what_is_there(self) -> None:
+        """After a write that was not done to its end, `wave` knows less than the disk has."""
+        try:
+            size = self.path.stat().st_size
+            with self.path.open("r+b") as file:
+                for place, length in ((4, size - 8), (_WAV_HEADER - 4, size - _WAV_HEADER)):
+                    file.seek(place)
+                    file.write(struct.pack("<I", max(length, 0) // 2 * 2))
+        except (OSError, struct.error):
+            return
 
 
 def write_flac(path: Path, rate: int, samples: Samples) -> FileFacts:

@@ -14,6 +14,8 @@ _SETTLED = 1_000_000_000
 """After this time (nanoseconds) no chunk of it comes any more: what has no sound is silence, and can be written."""
 _MOST_WAITING = 3000
 """Chunks that wait while the silence before them is being written: a minute of 20 ms."""
+_MARKS = 8
+"""Seconds: none of the files holds back as much."""
 _STRIDE = 10.0
 """Seconds of silence written at a time, so that hours of it (somebody came late) delay no other take."""
 
@@ -40,6 +42,7 @@ class Take:
         self._waiting: deque[Chunk] = deque()
         self._dropped = 0
         self._finish_at: int | None = None
+        self._marks = deque([(0, reader.next)], maxlen=_MARKS)
         self._file = open_file(self.path, Format(order.format), order.rate)
         self._timeline = Timeline(order.rate, order.start, order.max_seconds, self._file.write)
 
@@ -82,8 +85,11 @@ class Take:
 
     def flush(self) -> State:
         """Bring the file up to date, and say how far it is."""
-        self._file.flush()
-        return State(self.number, self._timeline.frames, self.path.stat().st_size, self._reader.next, self.lost)
+        safe = self._file.flush()
+        while len(self._marks) > 1 and self._marks[1][0] <= safe:
+            self._marks.popleft()
+        self._marks.append((self._timeline.end, self._reader.next - len(self._waiting)))
+        return State(self.number, safe, self.path.stat().st_size, self._marks[0][1], self.lost)
 
     def abandon(self) -> None:
         """Close the file as it is."""

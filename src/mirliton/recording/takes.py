@@ -6,7 +6,6 @@ that certainly is in the first, and with chunks that still lie in the tap. At th
 
 import asyncio
 import itertools
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,7 @@ from mirliton.recording.mending import Part
 from mirliton.recording.sound_files import Format, longest_seconds
 
 _SECOND = 1_000_000_000
-_MOST_PARTS = 20
-_MARKS = 3
-"""So many seconds of progress are kept: what was written two seconds before a death is on disk."""
+_MOST_DEATHS = 20
 
 
 class Writer(Protocol):
@@ -59,12 +56,16 @@ class Track:
     ended: asyncio.Future[m.Finished] = field(init=False)
     parts: list[Part] = field(default_factory=list)
     lost: int = 0
+    safe: int = 0
+    """How many samples are on disk for good."""
+    deaths: int = 0
+    """How often its writer died."""
     finish_at: int | None = None
     _tap: int = -1
     _size_before: int = 0
     _lost_before: int = 0
     _size: int = 0
-    _marks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MARKS))
+    _next: int = 0
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -79,7 +80,7 @@ class Track:
         """How far the present part is."""
         self._size = state.size
         self.note_lost(state.lost)
-        self._marks.append((self.parts[-1].offset + state.frames, state.next))
+        self.safe, self._next = self.parts[-1].offset + state.frames, state.next
 
     def note_lost(self, lost: int) -> None:
         """How many chunks of the present part were lost."""
@@ -89,24 +90,24 @@ class Track:
         """How the writer is told of it."""
         lent = self.tap.lend()
         self._tap = lent.index
-        self._marks.append((0, lent.next))
-        return self._begin(take, 0, lent.next)
+        self._next = lent.next
+        return self._begin(take)
 
     def next_order(self, take: int) -> m.Begin:
         """How the next writer is told to go on."""
-        offset, chunk = self._marks[0]
-        self._marks = deque([(offset, chunk)], maxlen=_MARKS)
+        self.deaths += 1
         self._size_before, self._size, self._lost_before = self.size, 0, self.lost
-        return self._begin(take, offset, chunk)
+        return self._begin(take)
 
-    def _begin(self, take: int, offset: int, chunk: int) -> m.Begin:
+    def _begin(self, take: int) -> m.Begin:
+        offset = self.safe
         path = self.path.with_name(f"{self.path.name}.{offset}") if offset else self.path
         part = Part(offset, str(path))
-        if part not in self.parts:  # the writer died before it had written anything
+        if part not in self.parts:  # else nothing of it was safe yet, and it is written anew
             self.parts.append(part)
         start = self.start + -(-offset * _SECOND // self.rate)
         seconds = min(self.max_seconds, longest_seconds(self.form, self.rate)) - offset / self.rate
-        return m.Begin(take, str(path), self.form, self.rate, start, seconds, self._tap, chunk)
+        return m.Begin(take, str(path), self.form, self.rate, start, seconds, self._tap, self._next)
 
 
 class Takes:
@@ -158,7 +159,7 @@ class Takes:
         tracks, self._tracks = list(self._tracks.values()), {}
         for track in tracks:
             number = next(self._numbers)
-            if len(track.parts) >= _MOST_PARTS:
+            if track.deaths >= _MOST_DEATHS:
                 self._end(track, m.Finished(number, 0, problem="the writer of recordings died again and again"))
                 continue
             self._tracks[number] = track

@@ -1,8 +1,8 @@
 """Chunks of a tap to one continuous sound at one rate: the clock says where every sample belongs. Pure.
 
 The error in time is never more than a tick and a half, however long it takes: a chunk that comes so near to the end
-of the one before is appended to it (a cut or a pause of some milliseconds would click), and any other is put where its
-time says, with silence before it or without the part that is there already.
+of the one before is appended to it (a cut or a pause of some milliseconds would click), and any other, such as the
+first after a silence, is put where its time says, with silence before it or without the part that is there already.
 """
 
 from collections.abc import Callable
@@ -37,6 +37,11 @@ class Timeline:
         self._run: _Run | None = None
 
     @property
+    def end(self) -> int:
+        """Where the next sample belongs."""
+        return self._end
+
+    @property
     def full(self) -> bool:
         """Whether `max_seconds` are there."""
         return self._end >= self._limit
@@ -48,9 +53,10 @@ class Timeline:
         samples: Samples = chunk.samples
         position = self._position(chunk.at)
         offset, length = position - self._end, len(samples) * self.rate / chunk.rate
-        if offset > _LATE * length:
+        begins = self._run is None  # nothing sounds yet: it can go where it belongs without a click
+        if offset > (0 if begins else _LATE * length):
             self.fill(chunk.at)
-        elif offset < -_EARLY * length:
+        elif offset < (0 if begins else -_EARLY * length):
             samples = samples[round(-offset * chunk.rate / self.rate) :]
         if len(samples) and not self.full:
             self._append(samples, chunk.rate)
