@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from mirliton.media import messages as m
 from mirliton.media.codecs.g711 import ULAW_DECODE, ULAW_ENCODE
 from tests.media.bench import EngineBench, FakeCaller, silence
+from tests.media.test_gate import Specified
 
 Wave = NDArray[np.float64]
 ENERGY = 400
@@ -68,6 +69,53 @@ def test_a_word_is_heard_from_its_soft_beginning(bench: EngineBench, interval: i
     assert np.abs(kept - soft).sum() < 0.05 * np.abs(soft).sum(), "the beginning is heard as it was said"
     first = int(np.flatnonzero(kept)[0]) // 8
     assert first <= 30, "ms from the very first sample, which nobody hears, to the first one that is"
+    assert 5 * np.abs(kept - soft).sum() < _lost_without_looking_back(coded(said), begins, loud)
+
+
+def _lost_without_looking_back(sound: NDArray[np.int64], begins: int, loud: int) -> int:
+    """What of the beginning comes before the packet that opens the gate."""
+    gate, packet = Specified(ENERGY), -1
+    while not gate.talking:
+        packet += 1
+        gate.hear(int(np.abs(sound[packet * 160 :][:160]).mean()))
+    lost = int(np.abs(sound[begins : packet * 160]).sum())
+    assert 0.1 < lost / np.abs(sound[begins:loud]).sum() < 1
+    return lost
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+@pytest.mark.parametrize("interval", [10, 20, 30, 120])
+def test_a_soft_beginning_is_heard_in_one_piece_at_every_rate(bench: EngineBench, rate: int, interval: int) -> None:
+    noise = np.clip(np.random.default_rng(4).normal(0, 3000, rate // 2), -9000, 9000)
+    noise *= np.minimum(1, np.arange(rate // 2) / (0.08 * rate)) ** 2
+    said = np.concatenate([np.zeros(rate + rate // 250), noise]).astype(np.int64)
+
+    def signal(t: Wave) -> Wave:
+        at = np.round(t * rate).astype(int)
+        return np.where(at < len(said), said[np.minimum(at, len(said) - 1)], 0)
+
+    for voice in (signal, silence):
+        bench.add(FakeCaller(voice, "L16", rate=rate, ptime=10 if rate == 48000 else 20))  # 1500 bytes at most
+    bench.join_all(bench.open_mix(rate=rate, interval=interval, energy=ENERGY))
+    bench.run(3600)
+    lag(said, bench.callers[1].heard().astype(np.int64), rate + 40 * rate // 1000, len(said))
+
+
+def test_without_a_gate_the_delay_ends(bench: EngineBench) -> None:
+    """The level was set to 0 in the middle of a word that was heard late."""
+    said = np.concatenate([pause(1000), word(9000, 80, 1.0), 9000 * babble(1.0, 2), pause(2000)])
+    bench.add(FakeCaller(lambda t: said[np.round(t * 8000).astype(int)]))
+    bench.add(FakeCaller(silence))
+    bench.join_all(bench.open_mix(rate=8000, energy=ENERGY))
+    bench.run(1500)
+    assert 20 * 8 <= bench.tables.legs[0].behind <= 60 * 8
+    before = int(bench.tables.legs[0].behind)
+    bench.set(0, energy_level=0)
+    bench.run(1500)
+    assert bench.tables.legs[0].behind == 0
+    heard = bench.callers[1].heard().astype(np.int64)
+    sound = coded(said)
+    assert lag(sound, heard, 1100 * 8, 1400 * 8) - lag(sound, heard, 2000 * 8, 2400 * 8) == before
 
 
 def test_what_is_heard_of_a_word_is_one_piece_to_its_end(bench: EngineBench) -> None:

@@ -134,10 +134,11 @@ def _go_on(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
     block, behind = record.rate // _BLOCKS, np.int64(record.behind)
     _recall(t, leg, samples, interval, behind, work.recalled)
     copy(work.recalled, work.frame, samples)
-    if record.gate_close == 0:
+    ungated = record.energy_level == 0
+    if record.gate_close == 0 and not ungated:
         return
     count = behind + samples
-    if _first_word(work.recalled, count, block, _background(t, leg)) == count:
+    if ungated or _first_word(work.recalled, count, block, _background(t, leg)) == count:
         _cross_over(work.recalled[behind:], work.frame, block, samples)
         record.behind = 0
 
