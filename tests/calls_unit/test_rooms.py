@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from mirliton.callflow import flow_runner
-from mirliton.calls.inbound import InboundCalls
+from mirliton.calls.inbound import InboundCalls, Way
 from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom, Refused
+from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.rooms import Rooms
 from mirliton.media.types import Chunk
+from mirliton.sip.sdp import make_offer
+from mirliton.sip.types import Session
 from mirliton.sounds.addresses import SoundNotFound
 
 from .fakes import FakeData, FakeEngine, FakeLeg, FakeNames, FakeSession, FakeSound, FakeSounds, offer
@@ -547,3 +550,27 @@ async def test_a_name_is_kept_until_the_room_has_found_it_to_say_who_left() -> N
     first.end()
     await house.nothing_is_left()
     assert house.names.kept == []
+
+
+@pytest.mark.parametrize(("trunk", "codec"), [(True, "117 L16/16000"), (False, "0 PCMU/8000")])
+async def test_a_trunk_that_comes_in_has_codecs_of_its_own(trunk: bool, codec: str) -> None:
+    """Each takes the first of the offer that it may speak."""
+    house = House()
+
+    async def way(session: Session) -> Way:
+        return Way("a" * 32, lambda call: call.answer(), trunk)
+
+    calls = InboundCalls(
+        house.engine,
+        FakeSounds(),
+        house.data,
+        flow_runner(house.data, house.rooms, house.names),
+        media_address="127.0.0.1",
+        arrivals=[way],
+        repertoire=Repertoire(("PCMU",)),
+        trunk_repertoire=Repertoire(("L16/16000", "PCMU")),
+    )
+    session = FakeSession("a", sdp=make_offer("192.0.2.7", 4000, 1, 1, codecs=("L16/16000", "PCMU")))
+    await calls(session)
+    (answer,) = session.answers
+    assert f"a=rtpmap:{codec}" in answer.decode()

@@ -8,6 +8,7 @@ from typing import Any
 
 from mirliton.calls.dialling.dialler import Dialler
 from mirliton.calls.dialling.ports import Stored
+from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.rooms import Rooms
 from mirliton.outbound_http.addresses import Address
 from mirliton.settings import DialSettings
@@ -90,7 +91,7 @@ class FakeSip:
         assert call_id
         options = {
             "from_uri": from_uri, "display": display, "credentials": credentials, "call_id": call_id, "flow": flow,
-            "timeout": timeout, "headers": dict(headers or {}),
+            "timeout": timeout, "headers": dict(headers or {}), "sdp": sdp,
         }  # fmt: skip
         invite = Invite(uri, options, asyncio.get_running_loop().time())
         self.invites.append(invite)
@@ -190,6 +191,8 @@ class House:
             media_address="127.0.0.1",
             settle_seconds=settle_seconds,
             lookup=self.lookup,
+            repertoire=Repertoire(("OPUS", "PCMU")),
+            trunk_repertoire=Repertoire(("L16/16000", "PCMU")),
         )
 
     async def lookup(self, host: str, port: int) -> list[Address]:

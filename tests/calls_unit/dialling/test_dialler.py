@@ -561,3 +561,22 @@ async def test_a_server_calls_itself_only_to_link_rooms() -> None:
     responses = await house.dial(link, "sip:3000@127.0.0.1")
     assert [response["status"] for response in responses] == ["success", "success"]
     await left_clean(house)
+
+
+async def test_the_trunk_and_linked_rooms_have_codecs_of_their_own() -> None:
+    house = House(trunk="sip:192.0.2.99", numbers=["+49"])
+    bridge = {"device_type": "sip_uri", "bridge": True, "sip": {"route": "sip:room@192.0.2.6", "username": "link",
+              "password": "hunter22", "invite_format": "route"}}  # fmt: skip
+    house.device(7, "sip:desk@192.0.2.5")
+    asking = asyncio.ensure_future(house.dial(bridge, "+4930123", f"{7:032d}", "sip:somebody@192.0.2.8"))
+    await asyncio.sleep(0.1)
+    offered = {invite.uri: b"L16/16000" in invite.options["sdp"] for invite in house.sip.invites}
+    assert offered == {
+        "sip:room@192.0.2.6": True,
+        "sip:+4930123@192.0.2.99": True,
+        "sip:desk@192.0.2.5": False,
+        "sip:somebody@192.0.2.8": False,
+    }
+    assert all((b"opus" in invite.options["sdp"]) != offered[invite.uri] for invite in house.sip.invites)
+    asking.cancel()
+    await house.dialler.close()
