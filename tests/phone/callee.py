@@ -61,7 +61,7 @@ class Callee:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: self.echo, local_addr=("127.0.0.1", 0)
         )
-        codecs = ("G722",) if session.request_user == "wide" else ("PCMU", "PCMA")
+        codecs = {"wide": ("G722",), "full": ("OPUS",)}.get(session.request_user, ("PCMU", "PCMA"))
         try:
             sdp, _ = answer_offer(
                 session.offer or b"", "127.0.0.1", transport.get_extra_info("sockname")[1], 1, 1, codecs=codecs

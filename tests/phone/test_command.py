@@ -43,6 +43,20 @@ async def test_a_call_is_recorded_and_told_line_by_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_a_tone_may_be_as_high_as_the_codec_can_carry(tmp_path: Path) -> None:
+    record = tmp_path / "a.wav"
+    async with somebody() as (_, address):
+        code, out, err = await run(
+            f"sip:full@{address}", "--codec", "opus", "--play", "tone:10000", "--record", str(record), "--seconds", "2"
+        )
+    assert (code, err) == (0, "")
+    assert "answered: OPUS" in out
+    heard, rate = soundfile.read(record, dtype="int16")
+    assert rate == 48_000
+    assert next(iter(find_tones(heard[rate // 2 :], rate))) == pytest.approx(10_000, abs=5)
+
+
+@pytest.mark.slow
 async def test_a_refused_call_is_exit_code_1_with_a_hint() -> None:
     async with somebody() as (_, address):
         code, out, _ = await run(f"sip:busy@{address}", "--seconds", "1")
@@ -58,6 +72,7 @@ async def test_a_refused_call_is_exit_code_1_with_a_hint() -> None:
         ("sip:1@127.0.0.1", "--digits", "12x"),
         ("sip:1@127.0.0.1", "--play", "nowhere.wav"),
         ("sip:1@127.0.0.1", "--codec", "speex"),
+        ("sip:1@127.0.0.1", "--codec", "OPUS,PCMU", "--play", "tone:10000"),
         ("sip:1@127.0.0.1", "--transport", "tls"),
         ("sip:1@127.0.0.1", "--ptime", "25"),
         ("not a uri",),

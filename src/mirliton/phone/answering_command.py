@@ -97,9 +97,7 @@ def _check(settings: PhoneSettings, wishes: _Wishes) -> None:
         raise ValueError(f"--transport {settings.transport}: use udp or tcp")
     if wishes.register is not None and callable_uri(wishes.register).user is None:
         raise ValueError(f"--register {wishes.register}: a device has a user name: sip:USER@HOST[:PORT]")
-    for name in settings.codecs:
-        open_codec(name)
-    load(wishes.play, 8000)
+    load(wishes.play, min(open_codec(name).rate for name in settings.codecs))
 
 
 async def _wait_for_calls(settings: PhoneSettings, wishes: _Wishes, tell: Tell) -> None:

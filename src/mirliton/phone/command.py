@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mirliton.phone.codecs import CodecMissing
+from mirliton.phone.codecs import CodecMissing, open_codec
 from mirliton.phone.phone import PhoneSettings
 from mirliton.phone.placing import place_call
 from mirliton.phone.playing import CannotPlay, load
@@ -97,7 +97,7 @@ def _check(settings: PhoneSettings, play: str) -> None:
         raise ValueError(f"--transport {settings.transport}: use udp or tcp")
     if settings.ptime % 10:
         raise ValueError(f"--ptime {settings.ptime}: use 10, 20, 30, 40, 50 or 60")
-    load(play, 8000)
+    load(play, min(open_codec(name).rate for name in settings.codecs))
 
 
 def _in_front_of_you(
