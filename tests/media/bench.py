@@ -34,6 +34,37 @@ def silence(t: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.zeros(len(t))
 
 
+def _port(number: int = 0) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    try:
+        made.bind(("127.0.0.1", number))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _port_pair() -> tuple[socket.socket, socket.socket]:
+    """A port and the one above it."""
+    for _ in range(50):
+        even = _port()
+        try:
+            return even, _port(even.getsockname()[1] + 1)
+        except OSError:
+            even.close()
+    raise OSError("no two ports beside each other are free")
+
+
+def _waiting(source: socket.socket) -> list[bytes]:
+    found: list[bytes] = []
+    while True:
+        try:
+            found.append(source.recv(2048))
+        except BlockingIOError:
+            return found
+
+
 class FakeCaller:
     """A phone on a loopback socket: sends a signal every packet time, and keeps what it is sent."""
 
@@ -46,10 +77,14 @@ class FakeCaller:
         events: bool = True,
         rate: int = 0,
         opus: dict[str, Any] | None = None,
+        with_odd: bool = False,
     ) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
+        self.odd: socket.socket | None = None
+        if with_odd:
+            self.socket, self.odd = _port_pair()
+        else:
+            self.socket = _port()
+        self.reports: list[bytes] = []
         self.port: int = self.socket.getsockname()[1]
         self.signal, self.codec, self.ptime, self.phase_ms = signal, codec, ptime, phase_ms
         self.rate = rate or {"G722": 16000, "OPUS": 48000, "L16": 16000}.get(codec, 8000)
@@ -94,11 +129,9 @@ class FakeCaller:
         return data
 
     def collect(self) -> None:
-        while True:
-            try:
-                self.packets.append(self.socket.recv(2048))
-            except BlockingIOError:
-                return
+        self.packets += _waiting(self.socket)
+        if self.odd is not None:
+            self.reports += _waiting(self.odd)
 
     def heard(self, last_ms: int | None = None) -> Samples:
         """Everything it was sent (or the last part), decoded."""
@@ -121,11 +154,12 @@ class FakeCaller:
 class EngineBench:
     """Time goes in steps of 5 ms; packets are sent and collected on the way."""
 
-    def __init__(self, callers: Iterable[FakeCaller] = (), sockets: int = 2, legs: int = 64, mixes: int = 16) -> None:
-        self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sockets)]
-        for s in self.sockets:
-            s.bind(("127.0.0.1", 0))
-            s.setblocking(False)
+    def __init__(
+        self, callers: Iterable[FakeCaller] = (), sockets: int = 2, legs: int = 64, mixes: int = 16, odd: bool = False
+    ) -> None:
+        self.sockets = [_port() for _ in range(sockets)]
+        self.odd = [_port() for _ in range(sockets)] if odd else []
+        self.real_offset = 0
         records = np.zeros(legs, LEG).view(np.recarray)
         self.clips = np.zeros(400_000, np.int16)
         self.counters = np.zeros(counting.SIZE, np.int64)
@@ -138,6 +172,7 @@ class EngineBench:
             self.clips,
             descriptors,
             map_taps(self.taps.descriptor, 4, writable=True),
+            [s.fileno() for s in self.odd],
         )
         self.now = 1_000_000 * MS
         self.engine = Engine(self.tables, self.now)
@@ -148,7 +183,8 @@ class EngineBench:
             self.add(caller)
 
     def close(self) -> None:
-        for s in [*self.sockets, *(c.socket for c in self.callers)]:
+        theirs = [s for caller in self.callers for s in (caller.socket, caller.odd) if s is not None]
+        for s in [*self.sockets, *self.odd, *theirs]:
             s.close()
         self.taps.close()
 
@@ -207,8 +243,8 @@ class EngineBench:
         self.clips[second : self._clip_end] = at_16k
         return first, second, len(at_8k), False
 
-    def send_to(self, leg: int, data: bytes, source: socket.socket | None = None) -> None:
-        address = self.sockets[leg % len(self.sockets)].getsockname()
+    def send_to(self, leg: int, data: bytes, source: socket.socket | None = None, odd: bool = False) -> None:
+        address = (self.odd if odd else self.sockets)[leg % len(self.sockets)].getsockname()
         (source or self.callers[leg].socket).sendto(data, address)
 
     def run(self, ms: int) -> None:
@@ -221,7 +257,7 @@ class EngineBench:
                     data = caller.next_packet()
                     if caller.sent not in caller.drop:
                         self.send_to(leg, data)
-            self.engine.step(self.now)
+            self.engine.step(self.now, self.real_offset)
             self.events.extend(self.engine.events())
             for caller in self.callers:
                 caller.collect()

@@ -129,8 +129,8 @@ def test_what_cannot_be_heard_is_not_acceptable(lines: list[str]) -> None:
 def test_our_offer_is_answered_by_ourselves() -> None:
     ours = make_offer("192.0.2.1", 6000, 1, 1, codecs=("G722", "PCMU"), ptime=40)
     theirs, remote = answer_offer(ours, "192.0.2.2", 7000, 2, 1)
-    assert remote == AudioAgreement("192.0.2.1", 6000, "G722", 9, 101, 40)
-    assert read_answer(ours, theirs) == AudioAgreement("192.0.2.2", 7000, "G722", 9, 101, 40)
+    assert remote == AudioAgreement("192.0.2.1", 6000, "G722", 9, 101, 40, rtcp_mux=True)
+    assert read_answer(ours, theirs) == AudioAgreement("192.0.2.2", 7000, "G722", 9, 101, 40, rtcp_mux=True)
 
 
 def test_an_answer_narrows_our_direction() -> None:
@@ -350,3 +350,32 @@ def test_every_codec_is_agreed_between_two_of_us() -> None:
         assert agreed.event_payload_type == remote.event_payload_type is not None
         assert agreed.event_clock == remote.event_clock == clock_of(agreed.codec, agreed.rate)
         assert agreed.fec == remote.fec == (name == "OPUS")
+
+
+def test_reports_on_the_rtp_port_are_agreed_when_both_say_so() -> None:
+    lines, agreement = answer(offer("m=audio 4000 RTP/AVP 0", "a=rtcp-mux"))
+    assert agreement.rtcp_mux
+    assert "a=rtcp-mux" in lines
+    lines, agreement = answer(offer("m=audio 4000 RTP/AVP 0"))
+    assert not agreement.rtcp_mux
+    assert "a=rtcp-mux" not in lines
+    ours = make_offer("192.0.2.1", 6000, 1, 1)
+    assert b"a=rtcp-mux" in ours
+    silent_on_it = offer("m=audio 4000 RTP/AVP 0")
+    assert not read_answer(ours, silent_on_it).rtcp_mux
+
+
+@pytest.mark.parametrize(
+    ("value", "port"),
+    [
+        ("53020", 53020),
+        ("53020 IN IP4 192.0.2.7", 53020),
+        ("53020 IN IP4 192.0.2.8", 0),
+        ("53020 IN IP6 2001:db8::1", 0),
+        ("99999", 0),
+        ("", 0),
+        ("-1", 0),
+    ],
+)
+def test_a_port_for_reports_is_read_where_it_is_of_the_same_host(value: str, port: int) -> None:
+    assert answer(offer("m=audio 4000 RTP/AVP 0", f"a=rtcp:{value}"))[1].rtcp_port == port

@@ -14,10 +14,26 @@ ENCODES = 9
 DECODES = 10
 RTCP_IN = 11
 UNKNOWN_PAYLOAD = 12
+RTCP_OUT = 13
+RTCP_MALFORMED = 14
+RTCP_UNKNOWN_SOURCE = 15
+RTCP_OTHER_SSRC = 16
+RTCP_IMPLAUSIBLE = 17
 
 EVENTS = 31
 """No count but how many rows of `Tables.events` are filled."""
-SIZE = 32
+LATE_TICKS = 32
+"""The first of `len(LATE_NS) + 1` counts of ticks by how late they began, the last for all that were later still."""
+LATE_NS = tuple(
+    round(step * 10**power)
+    for power in (4, 5, 6, 7, 8)
+    for step in (1, 1.5, 2, 3, 5, 7)
+    if 50_000 <= step * 10**power <= 200_000_000
+)
+"""Nanoseconds, in steps of about 1.5."""
+LATE_SUM = LATE_TICKS + len(LATE_NS) + 1
+"""Nanoseconds that all ticks were late, together."""
+SIZE = LATE_SUM + 1
 
 NAMES = {
     "packets_in": PACKETS_IN,
@@ -31,5 +47,10 @@ NAMES = {
     "decodes": DECODES,
     "rtcp_in": RTCP_IN,
     "unknown_payload": UNKNOWN_PAYLOAD,
+    "rtcp_out": RTCP_OUT,
+    "rtcp_malformed": RTCP_MALFORMED,
+    "rtcp_unknown_source": RTCP_UNKNOWN_SOURCE,
+    "rtcp_other_ssrc": RTCP_OTHER_SSRC,
+    "rtcp_implausible": RTCP_IMPLAUSIBLE,
 }
 """As they are published."""

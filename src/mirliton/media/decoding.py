@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
-from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples
+from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples, opus_packet_has_lbrr
 from mirliton.media.digits import listen
 from mirliton.media.gate import judge_nothing, judge_packet, judge_silence
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
@@ -87,6 +87,7 @@ def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: In
     record = t.legs[leg]
     out = t.lines[leg].ready[record.ready :]
     wanted = span * (record.rate // 8000)
+    record.recovered += opus_packet_has_lbrr(payload.ctypes.data, np.int32(size))
     samples = _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
     record.ready += samples
     judge_packet(t, leg, out, samples)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
-from mirliton.media.codecs.opus import opus_encode
+from mirliton.media.codecs.opus import SET_BITRATE, SET_FEC, SET_LOSS, opus_encode, opus_set
+from mirliton.media.expected_loss import PERCENT
 from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import FIFO, G722_STATE, OPUS_ENCODER_BYTES
 from mirliton.media.samples import copy, look_up_code
@@ -68,6 +69,7 @@ def go_on_alone(t: Tables, group: Int, own: Int) -> None:
     shared, encoder = t.encoders[group], t.encoders[own]
     encoder.codec, encoder.rate, encoder.packet, encoder.span = shared.codec, shared.rate, shared.packet, shared.span
     encoder.most_bytes = shared.most_bytes
+    encoder.prepared = shared.prepared
     encoder.used = shared.used
     copy(shared.fifo, encoder.fifo, shared.used)
     if shared.codec == G722:
@@ -79,8 +81,20 @@ def go_on_alone(t: Tables, group: Int, own: Int) -> None:
 @kernel
 def _opus(t: Tables, e: Int, pcm: NDArray[np.int16], samples: Int, out: NDArray[np.uint8]) -> Int:
     encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
+    if encoder.prepared != encoder.loss_class and encoder.fec:
+        _prepare_for_loss(t, e)
     count = opus_encode(state, pcm.ctypes.data, np.int32(samples), out.ctypes.data, np.int32(encoder.most_bytes))
     return np.int64(max(count, 0))
+
+
+@kernel
+def _prepare_for_loss(t: Tables, e: Int) -> None:
+    encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
+    loss = encoder.loss_class
+    opus_set(state, SET_BITRATE, np.int32(encoder.fec_bits if loss > 0 else encoder.bits))
+    opus_set(state, SET_FEC, np.int32(loss > 0))
+    opus_set(state, SET_LOSS, np.int32(PERCENT[loss]))
+    encoder.prepared = loss
 
 
 @fast_kernel

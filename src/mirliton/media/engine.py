@@ -5,6 +5,7 @@ so a test can run minutes of a room in a moment. `process` puts it behind a sock
 """
 
 import math
+import secrets
 from collections import deque
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from mirliton.media.gate import close_gate, quiet_level
 from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
+from mirliton.media.reporting import say_goodbye, schedule, unschedule
 from mirliton.media.sounding import Sounding, clock_of
 from mirliton.media.sources import (
     RETIRED,
@@ -47,9 +49,11 @@ _MOST_KEYS = 12
 """Keys that wait to be told to one leg: what 5 bits each leave room for."""
 _RETIRED_NS = 2_000_000_000
 _KEPT = (
-    "ssrc", "sequence", "timestamp", "packets_sent", "send_failures", "latched", "remote_ip", "remote_port",
+    "ssrc", "sequence", "timestamp", "packets_sent", "octets_sent", "name_1", "name_2",
+    "send_failures", "latched", "remote_ip", "remote_port",
     "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "concealed_long",
     "stretched", "accelerated", "next_read",
+    "gaps", "recovered",
 )  # fmt: skip
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 
@@ -173,6 +177,7 @@ class Engine:
         record.level_extension = c.level_extension
         if not fresh and c.relatch:
             self._forget_offered(c.leg)
+        self._agree_on_reports(c)
         record.allowed_ip_1, record.allowed_ip_2 = c.remote_ip, c.signalling_ip
         record.offered_port = c.remote_port
         if not (self._resume and fresh and record.latched) and (fresh or c.relatch):
@@ -185,6 +190,24 @@ class Engine:
             start_waiting(self._t, c.leg)
         if fresh:
             self._link(c.leg, c.leg % LOBBIES)
+            schedule(self._t, c.leg, self._now, True)
+
+    def _agree_on_reports(self, c: m.ConnectLeg) -> None:
+        """Where they go; where they come from when that is a port of its own."""
+        record = self._t.legs[c.leg]
+        self._forget_reports(c.leg)
+        record.muxed = int(c.rtcp_mux)
+        odd = int(self._t.sockets[c.socket].odd)
+        if odd >= 0 and not c.rtcp_mux and c.rtcp_port not in (0, c.remote_port + 1):
+            record.reports_port = c.rtcp_port
+            remember(self._t, source_key(odd, c.remote_ip, c.rtcp_port), c.leg)
+
+    def _forget_reports(self, leg: int) -> None:
+        record = self._t.legs[leg]
+        if record.reports_port:
+            odd = self._t.sockets[record.socket].odd
+            forget(self._t, source_key(odd, record.allowed_ip_1, record.reports_port), leg)
+            record.reports_port = 0
 
     def _begin_leg(self, c: m.ConnectLeg) -> None:
         record = self._t.legs[c.leg]
@@ -198,6 +221,7 @@ class Engine:
         else:
             record.ssrc, record.sequence, record.timestamp = c.ssrc, c.sequence, c.timestamp
             record.latched = 0
+            record.name_1, record.name_2 = secrets.randbits(48), secrets.randbits(48)
 
     def _await_source(self, c: m.ConnectLeg) -> None:
         """Until the first packet: send to the SDP's address, and take what comes from it as this leg."""
@@ -232,9 +256,12 @@ class Engine:
         if record.state == FREE:
             return
         close_gate(t, leg)
+        say_goodbye(t, leg)
+        unschedule(t, leg)
         self._stop(leg, -1)
         self._unlink(leg)
         stop_waiting(t, leg)
+        self._forget_reports(leg)
         self._forget_offered(leg)
         self._retire(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)

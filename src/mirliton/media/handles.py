@@ -208,6 +208,8 @@ class LegHandle:
             constant=agreement.constant,
             level_extension=agreement.level_extension,
             event_clock=agreement.event_clock,
+            rtcp_mux=agreement.rtcp_mux,
+            rtcp_port=agreement.rtcp_port,
         )
         for command in self.rebuild() if before is None else (self._connect,):
             self._desk.tell(command)

@@ -109,6 +109,7 @@ class MediaLink:
 
     async def _spawn(self) -> EngineProcess:
         sockets = [port.socket.fileno() for port in self._ports.all]
+        odd = [port.odd.fileno() if port.odd else -1 for port in self._ports.all]
         start = Start(
             control=-1,
             shared=self._shared,
@@ -116,6 +117,7 @@ class MediaLink:
             clip_bytes=self._clips.size,
             taps=self._taps.descriptor,
             sockets=sockets,
+            odd=odd,
             max_taps=self._media.max_taps,
             max_relations=self._media.max_relations,
             legs=self._media.max_legs,
@@ -124,7 +126,8 @@ class MediaLink:
             opus_complexity=self._media.opus_complexity,
         )
         engine = EngineProcess(self._reported)
-        await engine.spawn(start, (self._shared, self._clips.descriptor, self._taps.descriptor, *sockets))
+        inherited = [descriptor for descriptor in (*sockets, *odd) if descriptor >= 0]
+        await engine.spawn(start, (self._shared, self._clips.descriptor, self._taps.descriptor, *inherited))
         return engine
 
     async def _supervise(self) -> None:

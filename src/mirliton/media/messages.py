@@ -44,6 +44,10 @@ class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     fec: bool = False
     dtx: bool = False
     constant: bool = False
+    rtcp_mux: bool = False
+    """Reports use the RTP port (RFC 5761)."""
+    rtcp_port: int = 0
+    """Where the other side wants reports (a=rtcp, RFC 3605); 0: the port above its RTP port."""
     level_extension: int = 0
     """The id of header extensions that tell how loud a packet is (RFC 6464); 0: none."""
     event_clock: int = 0

@@ -134,6 +134,7 @@ _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "clips": (np.int16, ()),
     "counters": (np.int64, ()),
     "events": (np.int64, (4,)),
+    "reports": (np.int64, ()),
     "scratch": (SCRATCH, ()),
     "sockets": (SOCKET, ()),
     "sources": (SOURCE, ()),

@@ -8,8 +8,12 @@ import contextlib
 import socket
 from dataclasses import dataclass, field
 
+import structlog
+
 _BUFFER = 8 << 20
 _SO_TIMESTAMPNS = 35
+Socket = socket.socket
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -18,6 +22,7 @@ class Port:
 
     socket: socket.socket
     number: int
+    odd: Socket | None = None
     legs: set[int] = field(default_factory=set)
     waiting: dict[int, set[int]] = field(default_factory=dict)  # leg -> addresses it would accept
 
@@ -40,15 +45,27 @@ def _bind(host: str, port: int) -> socket.socket:
     return s
 
 
+def _bind_odd(host: str, port: int) -> socket.socket | None:
+    try:
+        return _bind(host, port)
+    except (OSError, OverflowError) as problem:
+        _log.warning("rtcp.port", port=port, why=str(problem), what="callers of this port without rtcp-mux: no reports")
+        return None
+
+
 class Ports:
-    """The even ports of a range; odd ones are left for RTCP (RFC 3550 section 11)."""
+    """The even ports of a range, and the odd ones above them for RTCP (RFC 3550 section 11)."""
 
     def __init__(self, host: str, first: int, last: int) -> None:
-        """Binds all of them. Raises `OSError` when one is taken."""
+        """Binds all of them. Raises `OSError` when an even one is taken.
+
+        Sound goes without reports where an odd one is, and the log tells.
+        """
         self.all: list[Port] = []
         try:
             for number in range(first + first % 2, last + 1, 2):
                 self.all.append(Port(_bind(host, number), number))
+                self.all[-1].odd = _bind_odd(host, number + 1)
         except OSError:
             self.close()
             raise
@@ -82,3 +99,5 @@ class Ports:
         """Close all sockets."""
         for port in self.all:
             port.socket.close()
+            if port.odd is not None:
+                port.odd.close()

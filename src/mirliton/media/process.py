@@ -36,6 +36,7 @@ class Start(msgspec.Struct, frozen=True):
     clip_bytes: int
     taps: int
     sockets: list[int]
+    odd: list[int]
     max_taps: int
     max_relations: int
     legs: int
@@ -173,7 +174,7 @@ def _tables(start: Start) -> Tables:
     plays = 4 * start.legs + 2 * start.mixes
     capacity = Capacity(start.legs, start.mixes, plays, len(start.sockets), start.max_relations)
     taps = map_taps(start.taps, start.max_taps, writable=True)
-    return make_tables(capacity, legs, counters, clips, start.sockets, taps)
+    return make_tables(capacity, legs, counters, clips, start.sockets, taps, start.odd)
 
 
 def load_kernels() -> None:

@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.decoding import duration
 from mirliton.media.digits import receive_event
+from mirliton.media.drift import note_transit
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
+from mirliton.media.remote_reports import take_reports
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
 from mirliton.media.tables import CONNECTED, OPUS, Tables, place_of
@@ -32,7 +34,13 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
                 stamp = t.inbox[i].control[2] * 1_000_000_000 + t.inbox[i].control[3] - real_offset
                 if now - 1_000_000_000 < stamp <= now:
                     arrival = stamp
-            _packet(t, socket, i, np.int64(t.receive_headers[i, 7] & np.uint64(0xFFFFFFFF)), arrival, now)
+            size = np.int64(t.receive_headers[i, 7] & np.uint64(0xFFFFFFFF))
+            t.counters[counting.PACKETS_IN] += 1
+            kind = t.inbox[i].octets[1]
+            if t.sockets[socket].even >= 0 or (size >= 8 and 200 <= kind <= 207):  # RFC 5761
+                take_reports(t, socket, i, size, arrival + real_offset, arrival)
+            else:
+                _packet(t, socket, i, size, arrival, now)
             # the kernel wrote how much it used; the next call must find how much there is
             t.receive_headers[i, 1] = 16
             t.receive_headers[i, 5] = CONTROL_BYTES
@@ -64,11 +72,7 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 
 @kernel
 def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int) -> None:
-    t.counters[counting.PACKETS_IN] += 1
     b = t.inbox[row].octets
-    if size >= 8 and 200 <= b[1] <= 207:
-        t.counters[counting.RTCP_IN] += 1  # on the same port (RFC 5761)
-        return
     start, end = _payload_start(t, row, size)
     if start < 0:
         t.counters[counting.NOT_RTP] += 1
@@ -97,6 +101,8 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
         return
     full_ts = record.highest_ts + _signed32(ts - record.highest_raw) // record.ts_step
     if full > record.highest or record.received == 0:
+        if full > record.highest + 1:
+            record.gaps += 1
         record.highest = max(full, record.highest)
         record.highest_ts, record.highest_raw = full_ts, ts
     record.received += 1
@@ -156,6 +162,8 @@ def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
     record.highest_ts, record.highest_raw = ts // record.ts_step + _WRAP, ts
     record.received, record.bad_sequence, record.last_transit = 0, -1, 0.0
     record.event_seen = 0
+    record.expected_reported = record.received_reported = 0
+    record.clock_points = record.least_transit_at = 0
     record.playing, record.head = 0, record.lowest - _EARLIER
     for i in range(SLOTS):
         t.slots[leg * SLOTS + i].seq = -1
@@ -187,6 +195,7 @@ def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
     if record.last_transit != 0.0:
         record.jitter += (abs(transit - record.last_transit) - record.jitter) / 16.0
     record.last_transit = transit
+    note_transit(t, leg, transit, arrival)
 
 
 @kernel

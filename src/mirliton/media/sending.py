@@ -115,6 +115,7 @@ def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload:
     copy(payload, b[_HEADER:], count)
     record.sequence = (sequence + 1) & 0xFFFF
     record.packets_sent += 1
+    record.octets_sent += count
     t.outbox[row].vector[1] = _HEADER + count
     at = t.send_count[record.socket]
     header = t.send_headers[record.socket, at]

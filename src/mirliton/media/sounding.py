@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722, opus
+from mirliton.media.expected_loss import count_listener
 from mirliton.media.limits import SLOTS, SMALL_ARENA_BYTES
 from mirliton.media.tables import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WANTS, Tables
 
@@ -17,7 +18,7 @@ _LOBBY_RATE = 16000
 _BITS = {8000: 14_000, 16000: 24_000, 48000: 32_000}
 _FEC_BITS = 1.5
 """What is repeated needs room."""
-_FEC_LOSS = 10  # %
+_MOST_BITS = 510_000
 _OPUS_PTIMES = (60, 40, 20, 10)
 _MOST_OPUS_BYTES = 1275
 _ARENA_BYTES = LINE.fields["arena"][0].itemsize  # type: ignore[index]
@@ -31,7 +32,7 @@ class _Kind(NamedTuple):
     rate: int
     ptime: int
     widest: int
-    bits: int
+    most_bits: int
     fec: bool
     dtx: bool
     constant: bool
@@ -148,10 +149,8 @@ class Sounding:
         codec, rate, ptime = int(record.codec), int(record.rate), int(record.ptime)
         if codec != OPUS:
             return _Kind(int(record.mix), codec, rate, ptime, 0, 0, fec=False, dtx=False, constant=False)
-        bits = round(_BITS[rate] * (_FEC_BITS if c.fec else 1))
-        if c.bits_per_second:
-            bits = max(6000, min(bits, c.bits_per_second))
-        return _Kind(int(record.mix), codec, rate, ptime, c.rate, bits, c.fec, c.dtx, c.constant)
+        most = max(6000, c.bits_per_second) if c.bits_per_second else _MOST_BITS
+        return _Kind(int(record.mix), codec, rate, ptime, c.rate, most, c.fec, c.dtx, c.constant)
 
     def _group(self, leg: int) -> None:
         """Into the encoder of its kind. When there is none left, the leg stays with its own."""
@@ -168,6 +167,7 @@ class Sounding:
             self._groups[kind], self._kinds[group] = group, kind
         t.encoders[group].legs += 1
         t.legs[leg].group = group
+        count_listener(t, group, int(t.legs[leg].loss_class), 1)
         t.encoders[leg].used = t.encoders[group].used
         t.encoders[leg].fifo[: t.encoders[group].used] = 0
 
@@ -176,6 +176,7 @@ class Sounding:
         if group < 0:
             return
         t.legs[leg].group, t.legs[leg].private = -1, 1
+        count_listener(t, group, int(t.legs[leg].loss_class), -1)
         t.encoders[group].legs -= 1
         if t.encoders[group].legs == 0:
             self._end(group)
@@ -203,17 +204,19 @@ class Sounding:
         encoder.codec, encoder.rate, encoder.next, encoder.legs = kind.codec, kind.rate, -1, 0
         encoder.packet, encoder.span = kind.rate * kind.ptime // 1000, kind.ptime * 8
         encoder.used, encoder.wanted, encoder.most_bytes = 0, 1, _MOST_OPUS_BYTES
+        encoder.fec, encoder.prepared, encoder.listeners[:] = int(kind.fec), 0, 0
+        encoder.bits = min(_BITS[kind.rate], kind.most_bits)
+        encoder.fec_bits = min(round(_BITS[kind.rate] * _FEC_BITS), kind.most_bits)
+        encoder.loss_class = self._t.legs[index].loss_class if index < len(self._t.legs) else 0
         if kind.codec == G722:
             g722.reset(encoder.g722)
         elif kind.codec == OPUS:
             opus.begin_encoder(
                 self._t.opus_encoders[index],
                 kind.rate,
-                bits_per_second=kind.bits,
+                bits_per_second=int(encoder.bits),
                 complexity=self._complexity,
                 widest=kind.widest,
-                fec=kind.fec,
-                loss_percent=_FEC_LOSS if kind.fec else 0,
                 dtx=kind.dtx,
                 constant=kind.constant,
             )

@@ -8,6 +8,7 @@ Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551)
 """
 
 import mmap
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from mirliton.media.limits import (
     G722_STATE,
     HISTORY,
     LOOKAHEAD,
+    LOSS_CLASSES,
     MAX_FRAME,
     MOST_UNSENT,
     OPUS_DECODER_BYTES,
@@ -33,6 +35,7 @@ from mirliton.media.limits import (
     READY,
     RECALLED,
     RECEIVE_BYTES,
+    REPORT_WHEEL,
     SAID,
     SHARED_ENCODERS,
     SLOTS,
@@ -190,6 +193,38 @@ LEG = _record_type(
         ("tone_hits", "i8"),
         ("tone_misses", "i8"),
         ("tone_reported", "i8"),  # the key that is held, plus one; 0: none
+        # reports (RFC 3550 section 6)
+        ("muxed", "i8"),  # they use the RTP port (RFC 5761)
+        ("reports_port", "i8"),  # where the other side wants them, if that is not its RTP port + 1
+        ("name_1", "i8"),  # the CNAME: eight letters of 6 bits
+        ("name_2", "i8"),
+        ("report_place", "i8"),  # in the wheel, plus one; 0: none
+        ("report_next", "i8"),  # of the same place
+        ("octets_sent", "i8"),
+        ("packets_reported", "i8"),  # as of our last report, like the next two
+        ("received_reported", "i8"),
+        ("expected_reported", "i8"),
+        ("their_report", "i8"),  # the middle of the NTP time of their last
+        ("their_report_at", "i8"),  # engine clock, ns
+        ("remote_reports", "i8"),  # how many told of our stream
+        ("remote_lost", "i8"),
+        ("remote_expected", "i8"),
+        ("remote_jitter", "f8"),  # ts units
+        ("round_trip", "i8"),  # ns; 0: unknown
+        ("loss_class", "i8"),
+        ("calm_reports", "i8"),
+        ("gaps", "i8"),  # stretches of packets that did not come, of one or more
+        ("recovered", "i8"),  # packets made good from the one behind
+        # the sender's clock against ours
+        ("least_transit", "f8"),  # ts units
+        ("least_transit_at", "i8"),  # engine clock, ns; 0: none since the last report
+        ("clock_points", "i8"),
+        ("clock_weight", "f8"),
+        ("clock_x", "f8"),
+        ("clock_y", "f8"),
+        ("clock_xx", "f8"),
+        ("clock_xy", "f8"),
+        ("drift", "f8"),  # ppm
     ],
 )
 
@@ -236,6 +271,12 @@ ENCODER = _record_type(
         ("legs", "i8"),
         ("wanted", "i8"),  # somebody hears it in this tick
         ("used", "i8"),  # samples in the fifo
+        ("fec", "i8"),  # its listeners know what to do with it
+        ("bits", "i8"),  # a second, of Opus
+        ("fec_bits", "i8"),  # and where loss is expected
+        ("loss_class", "i8"),  # what its listeners tell
+        ("prepared", "i8"),  # the class that libopus was told
+        ("listeners", "i8", (LOSS_CLASSES,)),  # of a shared one, by class
         ("g722", "i4", (G722_STATE,)),
         ("fifo", "i2", (FIFO,)),
     ],
@@ -290,7 +331,15 @@ SCRATCH = _record_type(
     ],
 )
 
-SOCKET = _record_type([("descriptor", "i8"), ("waiting_count", "i8"), ("waiting", "i8", (WAITING,))])
+SOCKET = _record_type(
+    [
+        ("descriptor", "i8"),
+        ("odd", "i8"),  # the socket of the port above, for reports; -1: none
+        ("even", "i8"),  # of such a one, the RTP socket; -1: it is one
+        ("waiting_count", "i8"),
+        ("waiting", "i8", (WAITING,)),
+    ],
+)
 SOURCE = _record_type([("key", "i8"), ("leg", "i8")])
 INBOX = _record_type(
     [
@@ -364,6 +413,7 @@ class Tables(NamedTuple):
     clips: NDArray[np.int16]
     counters: NDArray[np.int64]
     events: NDArray[np.int64]
+    reports: NDArray[np.int64]
     scratch: Records
     sockets: Records
     sources: Records
@@ -437,6 +487,24 @@ def _sparse_words(rows: int, width: int) -> NDArray[np.int64]:
     return np.frombuffer(_pages(rows * width * 8), np.int64).reshape(rows, width)
 
 
+def _sockets(descriptors: list[int], odd: Sequence[int]) -> Records:
+    """Those for RTP first, so that legs number them as the control process does."""
+    reports = {even: descriptor for even, descriptor in enumerate(odd) if descriptor >= 0}
+    sockets = _records(SOCKET, len(descriptors) + len(reports))
+    sockets["descriptor"] = [*descriptors, *reports.values()]
+    sockets["odd"] = sockets["even"] = -1
+    for at, even in enumerate(reports, len(descriptors)):
+        sockets[even].odd, sockets[at].even = at, even
+    return sockets
+
+
+def _wheel() -> NDArray[np.int64]:
+    """The first leg of each moment, and the last moment that was looked at."""
+    wheel = np.full(REPORT_WHEEL + 1, -1, np.int64)
+    wheel[REPORT_WHEEL] = 0
+    return wheel
+
+
 def make_tables(
     capacity: Capacity,
     legs: Records,
@@ -444,13 +512,16 @@ def make_tables(
     clips: NDArray[np.int16],
     descriptors: list[int],
     taps: tuple[Records, Records] | None = None,
+    odd: Sequence[int] = (),
 ) -> Tables:
-    """Allocate everything once; pages that are never used cost nothing, so tables may be generous."""
+    """Allocate everything once; pages that are never used cost nothing, so tables may be generous.
+
+    `odd`: the descriptors of the ports above those of `descriptors`, for reports; -1 where there is none.
+    """
     n = capacity.legs
-    sources = _records(SOURCE, 1 << max(6, (4 * n - 1).bit_length()))
+    sources = _records(SOURCE, 1 << max(6, (8 * n - 1).bit_length()))
     sources["key"] = -1
-    sockets = _records(SOCKET, capacity.sockets)
-    sockets["descriptor"] = descriptors
+    sockets = _sockets(descriptors, odd)
     scratch = _records(SCRATCH, 1)
     scratch["random"] = 0x9E3779B9
     encoders = _sparse(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
@@ -470,16 +541,17 @@ def make_tables(
         clips=clips,
         counters=counters,
         events=np.zeros((EVENT_RING, 4), np.int64),
+        reports=_wheel(),
         scratch=scratch,
         sockets=sockets,
         sources=sources,
-        remote=np.zeros((n, 16), np.uint8),
+        remote=np.zeros((2 * n, 16), np.uint8),
         inbox=_records(INBOX, BATCH),
         receive_headers=np.zeros((BATCH, 8), np.uint64),
         outbox=_records(OUTBOX, min(max(2 * n, 64), MOST_UNSENT)),
-        send_headers=np.zeros((capacity.sockets, BATCH, 8), np.uint64),
-        send_leg=np.zeros((capacity.sockets, BATCH), np.int64),
-        send_count=np.zeros(capacity.sockets + 1, np.int64),
+        send_headers=np.zeros((len(sockets), BATCH, 8), np.uint64),
+        send_leg=np.zeros((len(sockets), BATCH), np.int64),
+        send_count=np.zeros(len(sockets) + 1, np.int64),
     )
     _point_headers_at_buffers(tables)
     return tables

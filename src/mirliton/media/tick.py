@@ -20,6 +20,7 @@ from mirliton.media.lookback import miss_frame, pass_gate
 from mirliton.media.places import tables_at
 from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import ignore, read
+from mirliton.media.reporting import report_due, wheel_turns
 from mirliton.media.resampling import convert, triple_rate
 from mirliton.media.rtp import receive
 from mirliton.media.samples import add, clear, copy, difference, scale, to_16_bits, total
@@ -361,8 +362,10 @@ def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
 
     Returns when the next mix is due (ns), or -1 if none has legs.
     """
+    turns = wheel_turns(t, now)
     for k in range(t.sockets.shape[0]):
-        receive(t, k, now, real_offset)
+        if turns or t.sockets[k].even < 0:  # reports have time: the system says when they came
+            receive(t, k, now, real_offset)
     following = np.int64(-1)
     for m in range(t.mixes.shape[0]):
         mix = t.mixes[m]
@@ -371,6 +374,8 @@ def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
         _do_due(t, m, now)
         if following < 0 or mix.due < following:
             following = mix.due
+    if turns:
+        report_due(t, now, real_offset)
     flush(t)
     return following
 

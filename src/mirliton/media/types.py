@@ -34,6 +34,8 @@ class MediaAgreement:
     dtx: bool = False  # usedtx
     constant: bool = False  # cbr
     event_clock: int = 0  # Hz in which telephone events say how long they last; 0: the codec's own
+    rtcp_mux: bool = False  # reports use the RTP port (RFC 5761)
+    rtcp_port: int = 0  # where the other side wants reports (a=rtcp); 0: the port above
     level_extension: int = 0  # id of the audio level header extension (RFC 6464); 0: not agreed
 
 

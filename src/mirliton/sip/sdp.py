@@ -29,6 +29,9 @@ __all__ = ["AudioAgreement", "NotAcceptable", "answer_offer", "make_offer", "par
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """The header extension of RFC 6464: how loud a packet is, so that silence need not be decoded."""
 
+RTCP_MUX = "rtcp-mux"
+
+_RTCP = re.compile(r"([0-9]{1,5})(?: IN IP4 (\S{1,60}))?")
 _EXTENSION = re.compile(r"([0-9]{1,2})(?:/([a-z]{1,8}))? (\S{1,200})(?: .*)?")
 
 
@@ -39,7 +42,8 @@ class AudioAgreement:
     `send` is False when the other side does not want to hear us (hold), `receive` when it does not send. `event_clock`:
     Hz in which telephone events say how long they last. `rate`: Hz of L16, and what the other side plays at most of
     Opus; the next four are its wishes for Opus, see `formats.OpusWishes`. `level_extension`: the id under which it says
-    how loud its packets are (RFC 6464); 0: it does not.
+    how loud its packets are (RFC 6464); 0: it does not. `rtcp_mux`: reports use the RTP port (RFC 5761); `rtcp_port`:
+    where the other side wants them otherwise (RFC 3605); 0: the port above.
     """
 
     remote_address: str
@@ -57,6 +61,8 @@ class AudioAgreement:
     dtx: bool = False
     constant: bool = False
     level_extension: int = 0
+    rtcp_mux: bool = False
+    rtcp_port: int = 0
 
 
 def formats(media: MediaLine) -> dict[str, Format]:
@@ -97,6 +103,12 @@ def _level_extension(media: MediaLine) -> int:
     return 0
 
 
+def _rtcp_port(media: MediaLine) -> int:
+    """A port that is named for reports, where it is one of the same host."""
+    found = _RTCP.fullmatch((media.values("rtcp") or [""])[0])
+    return int(found[1]) if found and int(found[1]) < 65_536 and found[2] in (None, media.address) else 0
+
+
 def _agree(media: MediaLine, codecs: Sequence[str]) -> AudioAgreement:
     chosen = _spoken(media, codecs)[0]
     events = events_beside(chosen, formats(media).values())
@@ -119,6 +131,8 @@ def _agree(media: MediaLine, codecs: Sequence[str]) -> AudioAgreement:
         dtx=wishes.dtx,
         constant=wishes.constant,
         level_extension=_level_extension(media),
+        rtcp_mux=bool(media.values(RTCP_MUX)),
+        rtcp_port=_rtcp_port(media),
     )
 
 
@@ -170,7 +184,8 @@ def make_offer(
     # There is one packet time for the whole line, and whatever is chosen must keep to it.
     ptime = min(meant.packet_time(ptime) for meant in listed)
     lines = _head(local_address, session_id, session_version)
-    return _joined(lines + _stream_lines(local_port, listed, ptime, direction, playback_rate))
+    lines += _stream_lines(local_port, listed, ptime, direction, playback_rate)
+    return _joined([*lines, f"a={RTCP_MUX}"])
 
 
 def read_answer(offer: bytes, answer: bytes) -> AudioAgreement:
@@ -216,6 +231,8 @@ def _answer_lines(port: int, media: MediaLine, agreement: AudioAgreement, playba
     lines = _stream_lines(port, listed, agreement.ptime, direction, playback_rate)
     if agreement.codec == "L16":
         lines.append(f"a=maxptime:{listed[0].longest}")
+    if agreement.rtcp_mux:
+        lines.append(f"a={RTCP_MUX}")
     if agreement.level_extension:
         lines.append(f"a=extmap:{agreement.level_extension}/recvonly {AUDIO_LEVEL}")
     return lines

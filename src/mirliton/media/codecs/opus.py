@@ -16,13 +16,13 @@ from llvmlite import binding
 from numba import types
 from numpy.typing import NDArray
 
-from mirliton.media.kernels import INTERPRETED
+from mirliton.media.kernels import INTERPRETED, Int, kernel
 from mirliton.media.limits import OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES
 
 RATES = (8000, 12000, 16000, 24000, 48000)
 VOIP = 2048
-_SET_BITRATE, _SET_VBR, _SET_COMPLEXITY, _SET_FEC = 4002, 4006, 4010, 4012
-_SET_LOSS, _SET_DTX = 4014, 4016
+SET_BITRATE, SET_FEC, SET_LOSS = np.int32(4002), np.int32(4012), np.int32(4014)
+_SET_VBR, _SET_COMPLEXITY, _SET_DTX = 4006, 4010, 4016
 _SET_MAX_BANDWIDTH, _SET_SIGNAL, _VOICE = 4004, 4024, 3001
 _BANDWIDTHS = {8000: 1101, 12000: 1102, 16000: 1103, 24000: 1104, 48000: 1105}
 _OK = 0
@@ -73,6 +73,22 @@ opus_encode = _external("opus_encode", types.uintp, types.uintp, types.int32, ty
 opus_packet_get_nb_samples = _external("opus_packet_get_nb_samples", types.uintp, types.int32, types.int32)
 """(packet, bytes, rate) -> samples it makes; negative: no packet of Opus."""
 
+opus_set = _external("opus_encoder_ctl", types.uintp, types.int32, types.int32)
+"""(state, request, value) -> 0, or an error. In C it takes any number of arguments; on Linux, integers among these are
+handed over like those of any other function."""
+
+
+@kernel
+def _never(_packet: Int, _size: Int) -> Int:
+    """For a libopus that cannot tell."""
+    return np.int32(0)
+
+
+opus_packet_has_lbrr = (
+    _external("opus_packet_has_lbrr", types.uintp, types.int32) if hasattr(_library, "opus_packet_has_lbrr") else _never
+)
+"""(packet, bytes) -> 1: it repeats the one before (since libopus 1.5)."""
+
 
 def _check_sizes() -> None:
     for size, room in ((_library.opus_encoder_get_size(1), OPUS_ENCODER_BYTES),
@@ -107,7 +123,7 @@ def begin_encoder(
     if result != _OK:
         raise ValueError(f"libopus makes no encoder for {rate} Hz: error {result}")
     _ctl(state, _SET_SIGNAL, _VOICE)
-    _ctl(state, _SET_BITRATE, bits_per_second)
+    _ctl(state, int(SET_BITRATE), bits_per_second)
     _ctl(state, _SET_COMPLEXITY, complexity)
     _ctl(state, _SET_MAX_BANDWIDTH, _BANDWIDTHS[max(known for known in RATES if known <= max(widest, 8000))])
     _ctl(state, _SET_VBR, int(not constant))
@@ -117,8 +133,8 @@ def begin_encoder(
 
 def expect_loss(state: NDArray[np.int64], *, fec: bool, percent: int) -> None:
     """Spend bits on repeating each packet in the next (RFC 6716 2.1.7), as far as this much loss is worth it."""
-    _ctl(state, _SET_FEC, int(fec))
-    _ctl(state, _SET_LOSS, percent)
+    _ctl(state, int(SET_FEC), int(fec))
+    _ctl(state, int(SET_LOSS), percent)
 
 
 def begin_decoder(state: NDArray[np.int64], rate: int) -> None:
