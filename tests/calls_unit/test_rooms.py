@@ -491,8 +491,9 @@ async def test_quality_is_shown_with_each_participant() -> None:
     house, _ = await pair()
     shown = house.rooms.participants("acc", ID)[0]["quality"]
     assert shown == {
-        "packets_received": 0, "packets_sent": 0, "loss_percent": 0.0, "late_packets": 0, "jitter_ms": 0.0,
-        "playout_delay_ms": 0.0, "concealed_ms": 0,
+        "packets_received": 0, "packets_sent": 0, "loss_percent": 0.0, "late_packets": 0, "recovered_packets": 0,
+        "jitter_ms": 0.0, "playout_delay_ms": 0.0, "concealed_ms": 0, "concealed_long_ms": 0, "stretched_ms": 0,
+        "accelerated_ms": 0,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from mirliton.calls.digits import DigitEntry, DigitSources
 from mirliton.calls.leg_sounds import LegSounds
 from mirliton.calls.negotiation import Negotiation, NotAcceptable, Repertoire
 from mirliton.calls.ports import SoundLibrary
+from mirliton.calls.quality import quality
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.ports import CallerInfo, HungUp, Recorded, Sound
 from mirliton.media.types import Leg, MediaAgreement, MediaFull
@@ -383,17 +384,7 @@ class Call:
     def _log_quality(self, reason: str) -> None:
         """One line a call for the operator: how it sounded, and how it ended."""
         seen = self.leg.statistics()
-        _log.info(
-            "call ended",
-            call_id=self._info.call_id,
-            reason=reason,
-            received=seen.packets_received,
-            lost=seen.packets_lost,
-            late=seen.packets_late,
-            concealed_ms=seen.concealed_ms,
-            jitter_ms=round(seen.jitter_ms, 1),
-            sent=seen.packets_sent,
-        )
+        _log.info("call ended", call_id=self._info.call_id, reason=reason, lost=seen.packets_lost, **quality(seen))
 
     def _check(self) -> None:
         if self._ended is not None:

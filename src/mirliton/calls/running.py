@@ -12,6 +12,7 @@ import structlog
 from mirliton.calls.call import Call
 from mirliton.calls.live import Refused
 from mirliton.calls.ports import Playable, SoundLibrary
+from mirliton.calls.quality import quality
 from mirliton.calls.room_recording import RecordingOptions, RecordingSwitch
 from mirliton.calls.sound_queue import SoundQueue, SoundStatistics, times
 from mirliton.conference import effects
@@ -20,7 +21,7 @@ from mirliton.conference.ports import HungUp, Sound
 from mirliton.conference.reading import Document
 from mirliton.conference.room import Refusal, Room
 from mirliton.conference.settings import CallerSettings
-from mirliton.media.types import LegStatistics, MediaFull, Mix, PlayDone
+from mirliton.media.types import MediaFull, Mix, PlayDone
 from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import Speaker
 
@@ -302,20 +303,6 @@ class RunningRoom:
         self._spawn(self.recording.close())
         self.mix.close()
         self._on_destroyed(self)
-
-
-def quality(heard: LegStatistics) -> dict[str, Any]:
-    """What was received of a call so far. Times in milliseconds."""
-    expected = heard.packets_received + heard.packets_lost
-    return {
-        "packets_received": heard.packets_received,
-        "packets_sent": heard.packets_sent,
-        "loss_percent": round(100 * heard.packets_lost / expected, 2) if expected else 0.0,
-        "late_packets": heard.packets_late,
-        "jitter_ms": round(heard.jitter_ms, 1),
-        "playout_delay_ms": round(heard.playout_delay_ms, 1),
-        "concealed_ms": heard.concealed_ms,
-    }
 
 
 async def _dismiss(call: Call, sounds: Sequence[Sound], language: str) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media import messages as m
@@ -135,6 +136,11 @@ class Engine:
         if self._retired and self._retired[0][0] < now:
             forget(self._t, self._retired.popleft()[1], RETIRED)
         return step(self._t, self._places, now, real_offset)
+
+    @property
+    def counters(self) -> NDArray[np.int64]:
+        """See `counting`."""
+        return self._t.counters
 
     @property
     def has_news(self) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mirliton.media import messages as m
+from mirliton.media.leg_statistics import read_statistics
 from mirliton.media.taps import TapHandle
 from mirliton.media.types import Clip, Leg, LegStatistics, MediaAgreement, MediaFull, Mix, PlayDone, Tap
 
@@ -171,6 +172,16 @@ class LegHandle:
     def connected(self) -> bool:
         """Whether the engine knows this leg."""
         return self._connect is not None and not self.closed
+
+    @property
+    def talks(self) -> bool:
+        """Whether it is heard at this moment."""
+        return self._talking
+
+    @property
+    def codec(self) -> str:
+        """As agreed; "" before."""
+        return self._connect.codec if self._connect else ""
 
     # types.Leg
 
@@ -334,27 +345,7 @@ class LegHandle:
 
     def statistics(self) -> LegStatistics:
         """See `types.Leg.statistics`."""
-        r = self._desk.record(self.index)
-        now = self._desk.now()
-        expected = int(r["highest"] - r["lowest"]) + 1 if r["receiving"] else 0
-        return LegStatistics(
-            packets_received=int(r["received_before"] + r["received"]),
-            packets_sent=int(r["packets_sent"]),
-            packets_lost=int(r["lost_before"]) + max(0, expected - int(r["received"])),
-            packets_late=int(r["late"]),
-            packets_duplicate=int(r["duplicate"]),
-            concealed_ms=int(r["concealed"]) // 8,
-            jitter_ms=float(r["jitter"]) / 8,
-            playout_delay_ms=max(
-                0.0, float(r["highest_ts"] - r["position"]) / 8 + int(r["ready"]) * 1000 / int(r["rate"])
-            )
-            if r["playing"]
-            else 0.0,
-            silent_for_ms=(now - max(int(r["last_arrival"]), self._opened_at)) / 1e6,
-            talking=bool(r["talking"]),
-            energy=int(r["smoothed"]),
-            latched_source=self._latched,
-        )
+        return read_statistics(self._desk.record(self.index), self._desk.now(), self._opened_at, self._latched)
 
     def close(self) -> None:
         """See `types.Leg.close`."""

@@ -7,7 +7,8 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.clips import ClipMemory
+from mirliton.media.ended_calls import EndedCalls
 from mirliton.media.engine import LOBBIES
 from mirliton.media.handles import LegHandle, MixHandle, Playing
 from mirliton.media.limits import MAX_INTERVAL
@@ -75,6 +77,7 @@ class MediaLink:
         self._stopping = False
         self.restarts = 0
         self.lateness = m.Ticked(0, 0, 0)
+        self.ended = EndedCalls()
 
     # life
 
@@ -223,6 +226,16 @@ class MediaLink:
             "restarts": self.restarts,
         }
 
+    def speaking(self) -> Iterator[tuple[str, bool]]:
+        """(codec, whether it is heard now) of every call that has sound."""
+        return ((leg.codec, leg.talks) for leg in self._legs.values() if leg.codec)
+
+    def tick_lateness(self) -> tuple[list[tuple[float, int]], float]:
+        """How late ticks began since the start: (seconds, ticks that were not later) in rising order, and the sum."""
+        counts = accumulate(self._counters[counting.LATE_TICKS : counting.LATE_SUM].tolist())
+        bounds = [*(bound / 1e9 for bound in counting.LATE_NS), float("inf")]
+        return list(zip(bounds, counts, strict=True)), int(self._counters[counting.LATE_SUM]) / 1e9
+
     # handles.Desk
 
     def tell(self, command: m.Command) -> None:
@@ -309,6 +322,7 @@ class MediaLink:
         """See `handles.Desk`. The number is used again only when the engine has forgotten it too."""
         if self._legs.pop(leg.index, None) is None:
             return
+        self.ended.note(leg.statistics())
         self._ports.release(leg.port, leg.index)
         self._drop_queue(leg)
         self.tell(m.CloseLeg(leg.index))

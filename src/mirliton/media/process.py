@@ -12,9 +12,11 @@ import signal
 import socket
 import sys
 import time
+from bisect import bisect_left
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media import messages as m
@@ -46,13 +48,15 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class _Lateness:
-    """How late ticks begin, for one second at a time."""
+    """How late ticks begin: for one second at a time, and all of them as a histogram in the shared counters."""
 
     def __init__(self) -> None:
         self.ticks = self.total = self.most = 0
         self.since = time.monotonic_ns()
 
-    def note(self, late: int) -> None:
+    def note(self, late: int, counters: NDArray[np.int64]) -> None:
+        counters[counting.LATE_TICKS + bisect_left(counting.LATE_NS, late)] += 1
+        counters[counting.LATE_SUM] += late
         self.ticks += 1
         self.total += late
         self.most = max(self.most, late)
@@ -104,7 +108,7 @@ class Process:
         while not readable or self._read_commands():
             now = time.monotonic_ns()
             if 0 <= due <= now:
-                self._lateness.note(now - due)
+                self._lateness.note(now - due, self._engine.counters)
             due = self._engine.step(now, time.time_ns() - now)
             if self._engine.has_news:
                 self._unsent.extend(self._engine.events())

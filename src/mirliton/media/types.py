@@ -99,6 +99,19 @@ class LegStatistics:
     talking: bool
     energy: int  # smoothed score of semantics 3.2
     latched_source: tuple[str, int] | None
+    codec: str = ""
+    loss_percent: float = 0.0
+    packets_recovered: int = 0  # made good by FEC (Opus)
+    concealed_long_ms: int = 0  # of `concealed_ms`: in runs of more than 60 ms
+    concealed_percent: float = 0.0
+    stretched_ms: int = 0
+    accelerated_ms: int = 0
+    drift_ppm: float | None = None  # how fast the sender's clock goes against ours; None: not known yet
+    round_trip_ms: float | None = None  # from the caller's reports, as the rest; None: there were none
+    mos: float | None = None  # of what came: see `quality`
+    sent_loss_percent: float | None = None
+    sent_jitter_ms: float | None = None
+    sent_mos: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

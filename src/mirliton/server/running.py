@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from mirliton.media.link import MediaLink
 from mirliton.server.building import Building
 from mirliton.server.changes import Changes
+from mirliton.server.media_metrics import MediaMetrics
 from mirliton.server.progress import show_compiling
 from mirliton.server.telemetry import Telemetry
 from mirliton.server.web import WebServer
@@ -63,6 +64,7 @@ class Server:
         await self._start_sip(building)
         registry = CollectorRegistry()
         Telemetry(registry, building.statistics())
+        MediaMetrics(registry, engine)
         web = WebServer(building.app(registry), *split_address(settings.http.listen))
         stack.push_async_callback(web.stop)
         await web.start()

@@ -32,14 +32,29 @@ def rows(item: Shape) -> Shape:
     return {"type": "array", "items": item}
 
 
+AMOUNT: Shape = {"type": "number", "minimum": 0}
+SCORE: Shape = {"type": "number", "minimum": 1, "maximum": 4.5}
+
 QUALITY = record(
     {
-        "loss_percent": described({"type": "number", "minimum": 0}, "Packets of the caller that did not come, percent"),
-        "jitter_ms": described({"type": "number", "minimum": 0}, "How unevenly they came (RFC 3550 6.4.1)"),
-        "playout_delay_ms": described({"type": "number", "minimum": 0}, "How long sound waits to be even again"),
-        "concealed_ms": described({"type": "number", "minimum": 0}, "Sound that was made up for what was missing"),
+        "codec": described(TEXT, "What is spoken: PCMU, PCMA, G722, L16 or OPUS"),
+        "mos": described(SCORE, "How the caller sounds to the room, of 4.5: the E-model's mean opinion score"),
+        "loss_percent": described(AMOUNT, "Packets of the caller that did not come, percent"),
+        "jitter_ms": described(AMOUNT, "How unevenly they came (RFC 3550 6.4.1)"),
+        "late_packets": described(COUNT, "Packets that came after their turn"),
+        "recovered_packets": described(COUNT, "Packets that were lost, and made good from the next one (FEC of Opus)"),
+        "playout_delay_ms": described(AMOUNT, "How long sound waits to be even again"),
+        "concealed_ms": described(AMOUNT, "Sound that was made up for what was missing"),
+        "concealed_long_ms": described(AMOUNT, "Of it, that in stretches of more than 60 ms, which one notices"),
+        "stretched_ms": described(AMOUNT, "Time added to pauses, to wait for late packets"),
+        "accelerated_ms": described(AMOUNT, "Time taken out of pauses, to be less late"),
+        "drift_ppm": described({"type": "number"}, "How much faster the caller's clock goes than ours, in millionths"),
+        "round_trip_ms": described(AMOUNT, "To the caller and back, by its reports (RFC 3550 6.4.1)"),
         "packets_received": described(COUNT, "Packets from the caller"),
         "packets_sent": described(COUNT, "Packets to the caller"),
+        "sent_mos": described(SCORE, "How the room sounds to the caller, by its reports"),
+        "sent_loss_percent": described(AMOUNT, "Packets to the caller that did not come, by its reports"),
+        "sent_jitter_ms": described(AMOUNT, "How unevenly they came, by its reports"),
     }
 )
 
