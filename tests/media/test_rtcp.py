@@ -5,7 +5,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media import messages as m
@@ -321,10 +323,16 @@ def tell_of_loss(bench: EngineBench, leg: int, percent: int, seconds: int = 15) 
     return bench.callers[leg].packets[before:]
 
 
+def syllables(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A voice, four times a second: what stays as it is counts as noise, which libopus does not repeat."""
+    voice = sum(np.sin(2 * np.pi * 140 * harmonic * t) / harmonic for harmonic in range(1, 12))
+    return np.asarray(5000 * voice * np.maximum(0, np.sin(2 * np.pi * 4 * t)))
+
+
 @pytest.fixture
 def opus_room(bench: EngineBench) -> EngineBench:
     """One who talks, three who listen: two know FEC."""
-    for signal in (tone(600), silence, silence):
+    for signal in (syllables, silence, silence):
         bench.add(FakeCaller(signal, "OPUS"), fec=True)
     bench.add(FakeCaller(silence, "OPUS"))
     bench.join_all(bench.open_mix(rate=16000))
@@ -334,14 +342,14 @@ def opus_room(bench: EngineBench) -> EngineBench:
 
 def test_packets_are_repeated_while_a_listener_tells_of_loss_and_no_longer(opus_room: EngineBench) -> None:
     assert repetitions(opus_room.callers[1].packets) == 0
-    assert repetitions(tell_of_loss(opus_room, 1, percent=12)) > 500
+    assert repetitions(tell_of_loss(opus_room, 1, percent=12)) > 200
     assert repetitions(opus_room.callers[3].packets) == 0, "it did not agree to it"
     assert repetitions(tell_of_loss(opus_room, 1, percent=0)[-200:]) == 0
 
 
 def test_an_encoder_that_is_shared_prepares_for_the_worst_of_its_listeners(opus_room: EngineBench) -> None:
     tell_of_loss(opus_room, 1, percent=12, seconds=5)
-    assert repetitions(tell_of_loss(opus_room, 2, percent=0)[-200:]) > 150
+    assert repetitions(tell_of_loss(opus_room, 2, percent=0)[-200:]) > 50
     opus_room.apply(m.CloseLeg(1))
     assert repetitions(tell_of_loss(opus_room, 2, percent=0)[-200:]) == 0
 
@@ -351,8 +359,8 @@ def test_a_listener_who_begins_to_talk_is_protected_by_its_own_loss_and_not_by_t
 ) -> None:
     tell_of_loss(opus_room, 1, percent=12, seconds=5)
     for leg in (1, 2):
-        opus_room.callers[leg].signal = tone(900)
+        opus_room.callers[leg].signal = syllables
     opus_room.run(3000)
     counts = [repetitions(caller.packets[-100:]) for caller in opus_room.callers[:3]]
-    assert counts[1] > 80
+    assert counts[1] > 25
     assert counts[0] == counts[2] == 0
