@@ -55,8 +55,9 @@ QUALITY = record(
         "sent_mos": described(SCORE, "How the room sounds to the caller, by its reports"),
         "sent_loss_percent": described(AMOUNT, "Packets to the caller that did not come, by its reports"),
         "sent_jitter_ms": described(AMOUNT, "How unevenly they came, by its reports"),
-    }
-)
+    },
+    "packets_received", "packets_sent", "loss_percent", "jitter_ms", "playout_delay_ms", "concealed_ms",
+)  # fmt: skip
 
 CHANNEL_VARS: dict[str, Shape] = {
     "is_moderator": described(FLAG, "A moderator?"),
