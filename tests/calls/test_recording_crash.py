@@ -52,7 +52,7 @@ async def talk_until_killed(server: Server, tenant: Account) -> None:
     rest.close()
 
 
-def tones(sound: Any, rate: int) -> set[int]:
+def tones(sound: Any, rate: int) -> set[float]:
     return {tone for tone, level in tone_levels(sound[-rate:], rate, TONES).items() if level > AUDIBLE}
 
 
