@@ -17,6 +17,9 @@ pytestmark = pytest.mark.skipif(not baresip.FOUND, reason="needs Debian's baresi
 
 together = Together()
 
+REPORTS_SECONDS = 25
+"""Each side reports about every 5 s."""
+
 ANNA, BRUNO, ITS = TONES[0], TONES[3], 440
 
 
@@ -62,6 +65,27 @@ async def test_so_does_baresip_with_opus(board: Switchboard) -> None:
 @together
 async def test_so_does_baresip_with_linear_sound(board: Switchboard) -> None:
     await in_the_room(board, "L16/16000/1")
+
+
+@together
+async def test_baresip_and_we_tell_each_other_how_well_we_hear(board: Switchboard) -> None:
+    """Reports on ports of their own: baresip's above its RTP port, and ours."""
+    conference = await board.conference()
+    number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
+    host, port = board.server.sip
+    with tempfile.TemporaryDirectory() as folder:
+        async with baresip.running(Path(folder), ITS, free_port(), "PCMU") as phone:
+            await phone.command("dial", f"sip:{number}@{host}:{port}")
+            await board.present(conference, 1)
+
+            async def told() -> bool:
+                (person,) = await board.present(conference, 1)
+                return {"round_trip_ms", "sent_loss_percent", "sent_mos"} <= person["quality"].keys()
+
+            await until(told, "baresip's answer to our report", within=REPORTS_SECONDS)
+            (person,) = await board.present(conference, 1)
+            assert person["quality"]["round_trip_ms"] < 1000
+            assert person["quality"]["sent_loss_percent"] < 50
 
 
 async def _heard_by(phone: baresip.Baresip, *tones: int) -> bool:
