@@ -80,7 +80,7 @@ async def test_baresip_and_we_tell_each_other_how_well_we_hear(board: Switchboar
 
             async def told() -> bool:
                 (person,) = await board.present(conference, 1)
-                return {"round_trip_ms", "sent_loss_percent", "sent_mos"} <= person["quality"].keys()
+                return bool({"round_trip_ms", "sent_loss_percent", "sent_mos"} <= person["quality"].keys())
 
             await until(told, "baresip's answer to our report", within=REPORTS_SECONDS)
             (person,) = await board.present(conference, 1)
