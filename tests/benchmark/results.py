@@ -44,7 +44,7 @@ ACCOUNT = Account(
 
 def measured(name: str, share: Share, **changes: Any) -> Measured:
     """A stretch in which this process was all that ran on its core."""
-    made = Measured({name: share}, Share(0.1, 0.1), share, 0.0, TRAFFIC, 20, Delay(300, 21.0, 28.0), 0, 0)
+    made = Measured({name: share}, Share(0.1, 0.1), share, 0.0, TRAFFIC, 20, Delay(300, 0, 21.0, 28.0), 0, 0)
     return msgspec.structs.replace(made, **changes)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mirliton.benchmark.judging import notes, overload, problems
-from mirliton.benchmark.result import Share
+from mirliton.benchmark.result import Delay, Share
 
 from .results import ACCOUNT, FLOOR, SET_UP, TRAFFIC, measured, measurement
 
@@ -38,6 +38,7 @@ def test_loss_is_a_result_and_not_a_problem() -> None:
         ({"measured": measured("engine", Share(0.1, 0.1), dropped_by_load=5)}, "no room for 5 packets"),
         ({"measured": with_traffic(silent=2)}, "2 callers got nothing"),
         ({"measured": measured("engine", Share(0.1, 0.1), hearing=19)}, "19 callers hear somebody, it should be 20"),
+        ({"measured": measured("engine", Share(0.1, 0.1), delay=Delay(150, 1, 21.0, 28.0))}, "1 listeners do not hear"),
         ({"account": replace(ACCOUNT, members_at_end=18)}, "2 of 20 calls are missing"),
         ({"set_up": replace(SET_UP, answered=17)}, "3 of 20 calls are missing"),
         ({"burst": replace(SET_UP, answered=15)}, "5 of 20 burst calls"),

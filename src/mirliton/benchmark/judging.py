@@ -37,10 +37,12 @@ def _of_account(account: Account) -> list[str]:
 
 
 def _of_hearing(made: Measurement) -> list[str]:
-    expected = hearing_expected(made.scenario)
-    if made.measured.hearing == expected:
-        return []
-    return [f"{made.measured.hearing} callers hear somebody, it should be {expected}"]
+    found, expected, deaf = [], hearing_expected(made.scenario), made.measured.delay.deaf
+    if made.measured.hearing != expected:
+        found.append(f"{made.measured.hearing} callers hear somebody, it should be {expected}")
+    if deaf:
+        found.append(f"{deaf} listeners do not hear their talker, of those that were asked")
+    return found
 
 
 def load_problems(measured: Measured) -> list[str]:

@@ -50,7 +50,7 @@ def measure(
         core_stolen=(after.core.stolen - before.core.stolen) / elapsed,
         traffic=heard.traffic,
         hearing=0,
-        delay=Delay(0, None, None),
+        delay=Delay(0, 0, None, None),
         dropped_by_load=after.dropped_by_load - before.dropped_by_load,
         dropped_by_bridge=after.dropped_by_bridge - before.dropped_by_bridge,
     )
@@ -64,8 +64,9 @@ def hearing_of(heard: Heard, codec: str) -> int:
 
 def delay_of(heard: Heard, pairs: Sequence[tuple[int, int]], codec: str) -> Delay:
     """What was added from the talkers' mouths to the listeners' ears."""
-    added = sorted(delays(heard.probes, pairs, CODINGS[codec]))
-    return Delay(len(added), percentile(added, 0.5), percentile(added, 0.99))
+    each = [delays(heard.probes, [pair], CODINGS[codec]) for pair in pairs]
+    added = sorted(delay for found in each for delay in found)
+    return Delay(len(added), each.count([]), percentile(added, 0.5), percentile(added, 0.99))
 
 
 def _look(processes: Mapping[str, int], seated: Seated, core: int) -> _Snapshot:

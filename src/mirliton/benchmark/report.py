@@ -120,7 +120,7 @@ def _set_up(set_up: SetUp) -> str:
 
 
 def _capacity(found: Capacity) -> list[str]:
-    mark = "" if found.limited_by == "bridge" else "at least "
+    mark = "" if found.limited_by == "bridge" else "at least " if found.callers else "not found: "
     tried = ", ".join(f"{trial.callers}: {trial.why or trial.verdict}" for trial in found.trials)
     return [found.codec, str(found.room), found.system, f"{mark}{found.callers}", found.limited_by, tried]
 

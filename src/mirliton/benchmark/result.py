@@ -72,9 +72,13 @@ class Traffic(msgspec.Struct, frozen=True):
 
 
 class Delay(msgspec.Struct, frozen=True):
-    """What the bridge added from mouth to ear. `packets`: how many tell; `p50_ms`, `p99_ms`: None of nothing."""
+    """What the bridge added from mouth to ear, told by `packets`; `p50_ms`, `p99_ms`: None of nothing.
+
+    `deaf`: how many of the listeners that were asked do not hear their talker.
+    """
 
     packets: int
+    deaf: int
     p50_ms: float | None
     p99_ms: float | None
 

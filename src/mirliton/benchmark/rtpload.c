@@ -242,7 +242,7 @@ static void send_frame(int index, uint32_t frame)
     uint8_t packet[HEADER_BYTES + MOST_PAYLOAD] = {0x80, payload_type};
     uint16_t sequence = htons((uint16_t)frame);
     uint32_t timestamp = htonl(frame * timestamp_step);
-    uint32_t source = htonl(index + 1);
+    uint32_t source = htonl(getpid() * 2654435761u + index); /* as random as RFC 3550 section 8 wants it */
     memcpy(packet + 2, &sequence, 2);
     memcpy(packet + 4, &timestamp, 4);
     memcpy(packet + 8, &source, 4);
