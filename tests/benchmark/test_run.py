@@ -105,7 +105,7 @@ def test_a_bridge_of_somebody_else_is_called_too(application: typer.Typer, tmp_p
     place = Bench(Path(), Path(), "", {}, choose_cores(), tmp_path, Screen())
     (tmp_path / "other").mkdir()
     with serve(place, scenario, tmp_path / "other") as other:
-        pid, allowed = other.processes["control"], os.sched_getaffinity(other.processes["control"])
+        pid, allowed = other.processes["engine"], os.sched_getaffinity(other.processes["engine"])
         words = ["--callers", "3", "--room", "3", "--codec", "pcmu", "--seconds", "2", "--system", "floor"]
         done = CliRunner().invoke(application, [*words, "--against", f"other={other.sip}/{pid}", "--out", str(out)])
         assert os.sched_getaffinity(pid) == allowed
