@@ -49,6 +49,7 @@ def test_the_address_of_the_sdp_is_right_though_another_port_was_heard_first(ben
     """A phone that says nothing yet, and a dead call of the same host (one address of many calls: a trunk)."""
     late, dead = FakeCaller(tone(440)), FakeCaller(tone(900))
     late.sending = False
+    dead.sequence += 500  # with the same SSRC: what comes next would all be too late
     bench.add(late, waits=True)
     bench.add(FakeCaller(silence))
     bench.join_all(bench.open_mix())

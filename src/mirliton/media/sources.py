@@ -154,6 +154,7 @@ def latch(t: Tables, leg: Int, address: Int, port: Int) -> None:
         if record.remote_ip != record.allowed_ip_1 or record.remote_port != record.offered_port:
             forget(t, source_key(record.socket, record.remote_ip, record.remote_port), leg)
         set_remote(t, leg, address, port)
+        record.remote_ssrc = -1  # another sender: its stream begins anew, even if both chose the same number
         remember(t, source_key(record.socket, address, port), leg)
     record.latched = 1
     stop_waiting(t, leg)
