@@ -111,6 +111,7 @@ class MediaSettings(_Section):
     max_clip_seconds: int = 600
     max_rate: int = 48000
     opus_complexity: int = Field(5, ge=0, le=10)
+    max_jitter_ms: int = Field(500, ge=20, le=600)
     core: int | None = None
 
 

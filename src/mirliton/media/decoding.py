@@ -18,6 +18,7 @@ from mirliton.media.samples import clear, copy, look_up
 from mirliton.media.tables import G722, L16, OPUS, PCMA, Tables
 
 _FADE_MS = 60
+_OPUS_STEP = 20  # ts units: what libopus makes up it makes in steps of 2.5 ms
 _LONGEST = MAX_PTIME * 8
 
 
@@ -82,15 +83,31 @@ def append_silence(t: Tables, leg: Int, span: Int) -> None:
 
 
 @kernel
-def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> None:
-    """Append `span` of a lost packet of Opus from the one behind it: its FEC, and where it has none a guess."""
+def recover(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> Int:
+    """Append `span`, or a little more, of a lost packet of Opus from the FEC of the one behind it. Returns the span."""
     record = t.legs[leg]
     out = t.lines[leg].ready[record.ready :]
-    wanted = span * (record.rate // 8000)
-    record.recovered += opus_packet_has_lbrr(payload.ctypes.data, np.int32(size))
-    samples = _opus(t, leg, payload.ctypes.data, size, out, wanted, 1)
+    span = (span + _OPUS_STEP - 1) // _OPUS_STEP * _OPUS_STEP
+    samples = _opus(t, leg, payload.ctypes.data, size, out, span * (record.rate // 8000), 1)
+    record.recovered += 1
     record.ready += samples
     judge_packet(t, leg, out, samples)
+    return np.int64(span)
+
+
+@kernel
+def append_noise_of_opus(t: Tables, leg: Int, samples: Int) -> None:
+    """Append what libopus makes of a pause, `samples` or a little more."""
+    record = t.legs[leg]
+    step = record.rate // 400
+    samples = (samples + step - 1) // step * step
+    record.ready += _opus(t, leg, 0, 0, t.lines[leg].ready[record.ready :], samples, 0)
+
+
+@kernel
+def has_fec(payload: NDArray[np.uint8], size: Int) -> bool:
+    """Does a packet of Opus repeat the one before it (RFC 6716 section 2.1.7)?"""
+    return bool(opus_packet_has_lbrr(payload.ctypes.data, np.int32(size)) > 0)
 
 
 @kernel
@@ -100,7 +117,7 @@ def conceal(t: Tables, leg: Int, span: Int) -> Int:
     ratio = record.rate // 8000
     out = t.lines[leg].ready[record.ready :]
     if record.codec == OPUS:
-        span = (span + 19) // 20 * 20  # libopus conceals in steps of 2.5 ms
+        span = (span + _OPUS_STEP - 1) // _OPUS_STEP * _OPUS_STEP
     if not record.talking:
         clear(out, span * ratio)
     elif record.codec == OPUS:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.gate import close_gate, quiet_level
+from mirliton.media.limits import MOST_JITTER
 from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
@@ -70,12 +71,21 @@ class EngineFull(Exception):
 class Engine:
     """Owns the tables. Every method corresponds to one command of `messages`."""
 
-    def __init__(self, tables: Tables, now: int, *, resume: bool = False, opus_complexity: int = 5) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        now: int,
+        *,
+        resume: bool = False,
+        opus_complexity: int = 5,
+        max_jitter_ms: int = 500,
+    ) -> None:
         """`now`: monotonic ns. `resume`: the leg records are those of an engine that died."""
         self._t = tables
         self._places = places_of(tables)
         self._now = now
         self._resume = resume
+        self._most_delay = min(max_jitter_ms, MOST_JITTER) * 8
         self._sound = Sounding(tables, opus_complexity)
         self._refused: list[m.SoundDone] = []
         self._retired: deque[tuple[int, int]] = deque()
@@ -221,6 +231,7 @@ class Engine:
         record.input_gain = record.output_gain = record.limiter_gain = 1.0
         record.mark_next = 1
         record.energy_level = 0
+        record.most_delay = self._most_delay
         if self._resume and record.ssrc == c.ssrc:
             silent = max(0, self._now - int(record.next_read)) // 1_000_000
             record.timestamp = (int(record.timestamp) + silent * 8 * clock_of(c)) & 0xFFFFFFFF

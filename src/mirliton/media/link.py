@@ -127,6 +127,7 @@ class MediaLink:
             mixes=self._media.max_mixes,
             core=self._media.core,
             opus_complexity=self._media.opus_complexity,
+            max_jitter_ms=self._media.max_jitter_ms,
         )
         engine = EngineProcess(self._reported)
         inherited = [descriptor for descriptor in (*sockets, *odd) if descriptor >= 0]

@@ -5,27 +5,31 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 * nothing there yet: the frame is concealed and the position waits, so that a packet that is only late still plays;
   this adds delay. If it turns out that the packet was lost, the time already concealed is taken off the gap.
 * a hole with later packets behind it: concealed, the position goes on.
-* every packet notes how early it came. When the earliest need in a second was more than a frame away, one frame is
-  skipped in a pause: delay is given back, and a fast sender's clock is followed the same way.
+* every packet tells how long packets have to wait (`delay`). Who waits longer or less than that is brought there: in
+  pauses at once, in speech period by period (`stretching`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.decoding import append_silence, conceal, decode, decode_into, recover
+from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, recover
+from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import SLOTS
+from mirliton.media.limits import READY, SLOTS
+from mirliton.media.pauses import fill_pause
 from mirliton.media.samples import clear, copy
+from mirliton.media.stretching import LOOK_MS, lengthen, shorten
 from mirliton.media.tables import OPUS, Tables, place_of
 
-_START_MARGIN = 5_000_000  # ns that a first packet has to have waited, so that the next may be a little late
 _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at its next packet
 _LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock
-_MOST_DELAY = 4000  # 500 ms, the most that may ever wait in the buffer
-_REVIEW = 1_000_000_000
 _MOST_GUESSED = 160  # ts units made up at a time
-_UNKNOWN_SLACK = np.int64(1) << 60
+_PACE = 160  # one period in 20 ms
+_HOPELESS = 4000  # ts units until a cut is tried again that only saves a few milliseconds
+_FAR = 800  # ts units away from the target: then what is joined need not be so alike
+_ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
+_QUIET = 16  # mean size of samples that nobody hears
 
 
 @kernel
@@ -33,7 +37,7 @@ def ignore(t: Tables, leg: Int) -> None:
     """Nobody needs this leg now: what came is passed over unread, and reading will start at what comes next."""
     record = t.legs[leg]
     record.playing = 0
-    record.conceal_run = record.ready = 0
+    record.conceal_run = record.ready = record.pause = record.shift = 0
     if record.receiving:
         record.head = record.highest + 1
 
@@ -55,6 +59,10 @@ def _payload(t: Tables, leg: Int, sequence: Int) -> NDArray[np.uint8]:
 def _next_present(t: Tables, leg: Int) -> Int:
     """The first packet at or after the head, or -1."""
     record = t.legs[leg]
+    if record.head <= record.bridge:
+        for sequence in range(max(record.head, record.bridge - SLOTS + 1), record.bridge + 1):
+            if _present(t, leg, sequence):
+                return np.int64(sequence)
     first = max(record.head, record.highest - SLOTS + 1)
     for sequence in range(first, record.highest + 1):
         if _present(t, leg, sequence):
@@ -63,49 +71,47 @@ def _next_present(t: Tables, leg: Int) -> Int:
 
 
 @kernel
-def _start(t: Tables, leg: Int, now: Int) -> bool:
-    """Begin to play at the oldest packet that waits, once it has waited a little."""
+def _start(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
+    """Begin to play at the oldest packet that waits, once it has waited as long as packets here should."""
     record = t.legs[leg]
     sequence = _next_present(t, leg)
+    while sequence >= 0 and t.slots[place_of(leg, sequence)].pause != 0:
+        _begin_pause(t, leg, sequence)
+        sequence = _next_present(t, leg)
     if sequence < 0:
         return False
-    if now - record.last_arrival < _START_MARGIN and record.highest == sequence:
+    slot = t.slots[place_of(leg, sequence)]
+    fit_grid(t, leg, slot.span, frame)
+    if due // 125_000 - slot.ts < least_wait(t, leg):
         return False
-    record.playing = 1
+    record.playing, record.pause = 1, 0
     record.head = sequence
-    record.position = t.slots[place_of(leg, sequence)].ts
-    record.waited = 0
-    record.skip_wanted = 0
-    record.least_slack, record.slack_since = _UNKNOWN_SLACK, now
+    record.position = slot.ts
+    record.waited = record.shift = record.rest = 0
     return True
 
 
 @kernel
-def _review_delay(t: Tables, leg: Int, now: Int, frame: Int) -> None:
-    """Once a second: could every packet of that second have been played a frame earlier? Then skip a frame."""
+def _begin_pause(t: Tables, leg: Int, sequence: Int) -> None:
     record = t.legs[leg]
-    if record.highest_ts - record.position > _MOST_DELAY:
-        record.position = record.highest_ts - frame
-    if now - record.slack_since >= _REVIEW:
-        margin = 2_000_000 + 2 * np.int64(record.jitter * 125_000)
-        if record.least_slack != _UNKNOWN_SLACK:
-            record.skip_wanted = max(0, (record.least_slack - margin) // record.read_every)
-        record.least_slack, record.slack_since = _UNKNOWN_SLACK, now
-    if record.skip_wanted > 0 and (not record.talking or record.skip_wanted > 3):
-        record.position += frame * (record.skip_wanted if not record.talking else 1)
-        record.skip_wanted = 0
+    record.playing, record.head = 0, sequence + 1
+    record.pause = t.slots[place_of(leg, sequence)].pause
+    record.waited = record.conceal_run = 0
 
 
 @kernel
-def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
-    """Read `frame` ts units into the scratch frame, at the leg's rate. False: nothing came, the frame is silence."""
+def read(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
+    """Read `frame` ts units into the scratch frame, at the leg's rate. False: nothing came, the frame is silence.
+
+    `due` (ns): the time of the tick.
+    """
     record = t.legs[leg]
     wanted = frame * (record.rate // 8000)
-    if not record.receiving or (not record.playing and not _start(t, leg, now)):
-        clear(t.scratch[0].frame, wanted)
+    if not record.receiving or (not record.playing and not _start(t, leg, frame, due)):
         judge_nothing(t, leg, frame)
-        return False
-    _review_delay(t, leg, now, frame)
+        return _rest(t, leg, wanted)
+    if record.shift != 0:
+        _change_pace(t, leg, frame)
     if record.ready == 0 and _play_straight(t, leg, frame):
         return True
     heard = record.ready > 0
@@ -114,16 +120,41 @@ def read(t: Tables, leg: Int, frame: Int, now: Int) -> bool:
         if sequence < 0:
             missing = (wanted - record.ready + record.rate // 8000 - 1) // (record.rate // 8000)
             record.waited += conceal(t, leg, missing)
-            break
-        heard = _play_on(t, leg, sequence) or heard
-    ready = t.lines[leg].ready
-    copy(ready, t.scratch[0].frame, wanted)
-    record.ready -= wanted
-    for i in range(record.ready):
-        ready[i] = ready[wanted + i]
+        elif t.slots[place_of(leg, sequence)].pause != 0:
+            _begin_pause(t, leg, sequence)
+            return _rest(t, leg, wanted)
+        else:
+            heard = _play_on(t, leg, sequence) or heard
+    heard = heard or record.conceal_run > 0
+    _hand_out(t, leg, wanted)
     if record.waited > _STARVED:
         ignore(t, leg)
-    return bool(heard or record.conceal_run > 0)
+    return bool(heard)
+
+
+@kernel
+def _rest(t: Tables, leg: Int, wanted: Int) -> bool:
+    """A frame of a pause: what is left of the sound, and noise if the leg is listened to."""
+    if t.legs[leg].pause != 0 and _is_heard(t, leg):
+        fill_pause(t, leg, wanted)
+        _hand_out(t, leg, wanted)
+        return True
+    t.legs[leg].ready = 0
+    clear(t.scratch[0].frame, wanted)
+    return False
+
+
+@kernel
+def _is_heard(t: Tables, leg: Int) -> bool:
+    record = t.legs[leg]
+    return bool(record.talking or record.heard or record.energy_level == 0)
+
+
+@kernel
+def _hand_out(t: Tables, leg: Int, wanted: Int) -> None:
+    """The first of the ready samples into the scratch frame."""
+    copy(t.lines[leg].ready, t.scratch[0].frame, wanted)
+    _drop(t, leg, 0, wanted)
 
 
 @kernel
@@ -197,9 +228,97 @@ def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> None:
         credit = min(gap, record.waited)
         record.position += credit
         record.waited -= credit
-    elif record.codec == OPUS and gap <= span and record.talking:
-        recover(t, leg, _payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
-        record.position += gap
+    elif record.codec == OPUS and gap <= span and record.talking and _is_repeated_by(t, leg, sequence):
+        record.position += recover(t, leg, _payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
     else:
         part = min(gap - span if record.codec == OPUS and gap > span else gap, _MOST_GUESSED)
         record.position += conceal(t, leg, part)
+
+
+@kernel
+def _is_repeated_by(t: Tables, leg: Int, sequence: Int) -> bool:
+    """Has this packet FEC for the one before it?"""
+    return has_fec(_payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length)
+
+
+@kernel
+def _change_pace(t: Tables, leg: Int, frame: Int) -> None:
+    """Come nearer to the delay that should be, by `shift` or a part of it."""
+    record = t.legs[leg]
+    if not _is_heard(t, leg) or record.shift > record.most_delay:
+        if record.shift > 0:
+            _skip(t, leg)
+        else:
+            _insert_silence(t, leg, min(-record.shift, frame))
+        record.shift = 0
+        return
+    record.rest -= frame
+    if record.rest > 0:
+        return
+    ratio = record.rate // 8000
+    _read_ahead(t, leg, frame * ratio + LOOK_MS * 8 * ratio)
+    at = 0
+    while at * ratio < record.ready and at < frame and record.shift != 0:
+        if not _change_one_period(t, leg, at * ratio):
+            return
+        at += _PACE
+
+
+@kernel
+def _skip(t: Tables, leg: Int) -> None:
+    """What the sound lags behind too much is not played."""
+    record = t.legs[leg]
+    ratio = record.rate // 8000
+    decoded = min(record.ready // ratio, record.shift)
+    _drop(t, leg, 0, decoded * ratio)
+    record.position += record.shift - decoded
+    record.accelerated += record.shift
+
+
+@kernel
+def _insert_silence(t: Tables, leg: Int, span: Int) -> None:
+    record, ready = t.legs[leg], t.lines[leg].ready
+    samples = span * (record.rate // 8000)
+    for i in range(record.ready - 1, -1, -1):
+        ready[i + samples] = ready[i]
+    clear(ready, samples)
+    record.ready += samples
+    record.stretched += span
+
+
+@kernel
+def _read_ahead(t: Tables, leg: Int, samples: Int) -> None:
+    """Decode what follows without a gap, until so many samples are ready."""
+    record = t.legs[leg]
+    while record.ready < samples:
+        sequence = _next_present(t, leg)
+        if sequence < 0:
+            return
+        slot = t.slots[place_of(leg, sequence)]
+        if slot.ts != record.position or slot.pause != 0:
+            return
+        _play_on(t, leg, sequence)
+
+
+@kernel
+def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
+    """One period less or more of the ready samples, from sample `at` on. False: not now."""
+    record = t.legs[leg]
+    ratio = record.rate // 8000
+    x, count = t.lines[leg].ready[at:], record.ready - at
+    alike = _ALIKE if abs(record.shift) < _FAR else _ALIKE_WHEN_FAR
+    if 0 < record.shift < record.grid:
+        alike = _ALIKE_FOR_LITTLE
+    quiet = max(_QUIET, record.energy_level)
+    if record.shift > 0:
+        taken = shorten(x, count, record.rate, record.shift * ratio, alike, quiet)
+        record.ready -= taken
+        record.shift -= taken // ratio
+        record.accelerated += taken // ratio
+    else:
+        taken = lengthen(x, count, record.rate, READY - at - count, -record.shift * ratio, alike, quiet)
+        record.ready += taken
+        record.shift = min(0, record.shift + taken // ratio)
+        record.stretched += taken // ratio
+    record.rest = _PACE if taken > 0 or abs(record.shift) >= record.grid else _HOPELESS
+    return bool(taken > 0)

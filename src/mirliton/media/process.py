@@ -45,6 +45,7 @@ class Start(msgspec.Struct, frozen=True):
     mixes: int
     core: int | None = None
     opus_complexity: int = 5
+    max_jitter_ms: int = 500
 
 
 class _Lateness:
@@ -145,7 +146,14 @@ class Process:
 
     def _begin(self, batch: m.Batch, now: int) -> Engine:
         resume = bool(batch.commands) and isinstance(batch.commands[0], m.Resume)
-        self._engine = Engine(_tables(self._start), now, resume=resume, opus_complexity=self._start.opus_complexity)
+        start = self._start
+        self._engine = Engine(
+            _tables(start),
+            now,
+            resume=resume,
+            opus_complexity=start.opus_complexity,
+            max_jitter_ms=start.max_jitter_ms,
+        )
         return self._engine
 
     def _apply(self, engine: Engine, command: m.Command, now: int) -> None:

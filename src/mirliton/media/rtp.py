@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
-from mirliton.media.decoding import duration
+from mirliton.media.decoding import duration, has_fec
+from mirliton.media.delay import aim, count_lateness, fastest, forget_transits, note_arrival, target
 from mirliton.media.digits import receive_event
 from mirliton.media.drift import note_transit
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
+from mirliton.media.pauses import OF_OPUS
 from mirliton.media.remote_reports import take_reports
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of
@@ -17,6 +19,7 @@ from mirliton.media.tables import CONNECTED, OPUS, Tables, place_of
 
 _WRAP = np.int64(1) << 32
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)
+_FORGOTTEN = 1_000_000_000  # ns without a packet, after which nothing of the old stream is of use
 _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
@@ -93,10 +96,10 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
     if kind != record.payload_type and kind != record.event_payload_type and kind != _COMFORT_NOISE:
         t.counters[counting.UNKNOWN_PAYLOAD] += 1
         return
-    record.last_arrival = arrival
     if not record.receiving or ssrc != record.remote_ssrc:
-        _begin(t, leg, ssrc, sequence, ts)
-    full = _unwrap(t, leg, sequence, ts)
+        _begin(t, leg, ssrc, sequence, ts, arrival)
+    full = _unwrap(t, leg, sequence, ts, arrival)
+    record.last_arrival = arrival
     if full < 0:
         return
     full_ts = record.highest_ts + _signed32(ts - record.highest_raw) // record.ts_step
@@ -110,26 +113,56 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int)
         if end - start >= 4:
             receive_event(t, leg, full_ts, b, start)
         return
-    if kind == _COMFORT_NOISE or not record.may_receive:
+    if not record.may_receive or _is_repeated(t, leg, full):
+        return
+    if kind == _COMFORT_NOISE:
+        _keep_pause(t, leg, row, full, full_ts, np.int64(b[start] & 127) + 1 if end > start else np.int64(127))
         return
     span = duration(t, leg, b[start:], end - start) if 0 < end - start <= PAYLOAD_BYTES else np.int64(-1)
     if span < 0:
         record.malformed += 1
         return
     _measure_jitter(t, leg, full_ts, arrival)
-    if _keep(t, leg, row, full, full_ts, start, end - start):
-        slot = t.slots[place_of(leg, full)]
-        slot.span, slot.arrival = span, arrival
-        slot.level = _said_level(t, leg, b, start, end - start)
-        _note_slack(t, leg, full_ts, now)
+    late = note_arrival(t, leg, full_ts, span, arrival)
+    if record.codec == OPUS:
+        if end - start <= _MOST_DTX_BYTES:
+            _keep_pause(t, leg, row, full, full_ts, np.int64(OF_OPUS))
+            return
+        _wait_for_fec(t, leg, b[start:], end - start, full, late + span)
+    _keep_sound(t, leg, row, full, full_ts, start, end - start, span, arrival)
 
 
 @kernel
-def _said_level(t: Tables, leg: Int, b: NDArray[np.uint8], start: Int, size: Int) -> Int:
-    """How far below full scale the sender says this packet is, in dB: RFC 6464, or a packet of Opus without sound."""
+def _keep_sound(
+    t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int, span: Int, arrival: Int
+) -> None:
+    if _keep(t, leg, row, full, ts, start, size):
+        slot = t.slots[place_of(leg, full)]
+        slot.span, slot.arrival, slot.pause = span, arrival, 0
+        slot.level = _said_level(t, leg, t.inbox[row].octets, start)
+        aim(t, leg, ts, span)
+
+
+@kernel
+def _wait_for_fec(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, full: Int, late: Int) -> None:
+    """The packet before this one is missing, and this one repeats it: so late it came, as far as waiting helps."""
     record = t.legs[leg]
-    if record.codec == OPUS and size <= _MOST_DTX_BYTES:
-        return np.int64(127)
+    missing = t.slots[place_of(leg, full - 1)].seq != full - 1 and record.head < full > record.lowest
+    if missing and has_fec(payload, size):
+        count_lateness(t, leg, late)
+
+
+@kernel
+def _keep_pause(t: Tables, leg: Int, row: Int, full: Int, ts: Int, pause: Int) -> None:
+    if _keep(t, leg, row, full, ts, 0, 0):
+        slot = t.slots[place_of(leg, full)]
+        slot.span, slot.pause, slot.level = 0, pause, 127
+
+
+@kernel
+def _said_level(t: Tables, leg: Int, b: NDArray[np.uint8], start: Int) -> Int:
+    """How far below full scale the sender says this packet is, in dB (RFC 6464); -1: nothing."""
+    record = t.legs[leg]
     if record.level_extension == 0 or not b[0] & 0x10:
         return np.int64(-1)
     at = 12 + 4 * np.int64(b[0] & 15)
@@ -151,26 +184,53 @@ def _signed32(difference: Int) -> Int:
 
 
 @kernel
-def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int) -> None:
-    """A new stream: the first packet, or a sender that changed its SSRC (RFC 3550 8.2)."""
+def _begin(t: Tables, leg: Int, ssrc: Int, sequence: Int, ts: Int, arrival: Int) -> None:
+    """A new stream: the first packet, or a sender that changed its SSRC (RFC 3550 8.2) or its numbers."""
     record = t.legs[leg]
+    follows = record.receiving and arrival - record.last_arrival < _FORGOTTEN
     if record.receiving:
         record.received_before += record.received
         record.lost_before += max(0, record.highest - record.lowest + 1 - record.received)
-    record.receiving, record.remote_ssrc = 1, ssrc
-    record.lowest = record.highest = sequence + (1 << 16)
-    record.highest_ts, record.highest_raw = ts // record.ts_step + _WRAP, ts
+    if follows:
+        _follow_on(t, leg, sequence, arrival)
+    else:
+        _start_anew(t, leg, sequence, ts // record.ts_step + _WRAP)
+    record.receiving, record.remote_ssrc, record.highest_raw = 1, ssrc, ts
     record.received, record.bad_sequence, record.last_transit = 0, -1, 0.0
     record.event_seen = 0
     record.expected_reported = record.received_reported = 0
     record.clock_points = record.least_transit_at = 0
-    record.playing, record.head = 0, record.lowest - _EARLIER
+
+
+@kernel
+def _start_anew(t: Tables, leg: Int, sequence: Int, ts: Int) -> None:
+    record = t.legs[leg]
+    record.lowest = record.highest = sequence + (1 << 16)
+    record.highest_ts = ts
+    record.playing, record.pause, record.bridge, record.head = 0, 0, 0, record.lowest - _EARLIER
+    forget_transits(t, leg)
     for i in range(SLOTS):
         t.slots[leg * SLOTS + i].seq = -1
 
 
 @kernel
-def _unwrap(t: Tables, leg: Int, sequence: Int, ts: Int) -> Int:
+def _follow_on(t: Tables, leg: Int, sequence: Int, arrival: Int) -> None:
+    """The new stream goes on where the old one stands, as far as the times of arrival allow: then nothing is heard.
+
+    What still waits of the old one is played; `bridge` tells where it ends.
+    """
+    record = t.legs[leg]
+    latest = arrival // 125_000 - fastest(t, leg)
+    record.highest_ts = max(latest - target(t, leg), min(latest, record.highest_ts + record.grid_span))
+    record.bridge = record.highest
+    first = record.highest + 1 + _EARLIER
+    record.lowest = record.highest = first + ((sequence - first) & 0xFFFF)
+    if not record.playing:
+        record.head = record.lowest - _EARLIER
+
+
+@kernel
+def _unwrap(t: Tables, leg: Int, sequence: Int, ts: Int, arrival: Int) -> Int:
     """The sequence number in 64 bits; -1 for one that is far off (two in a row restart the stream)."""
     record = t.legs[leg]
     step = (sequence - record.highest) & 0xFFFF
@@ -180,7 +240,7 @@ def _unwrap(t: Tables, leg: Int, sequence: Int, ts: Int) -> Int:
         record.bad_sequence = -1
         return np.int64(record.highest + step)
     if record.bad_sequence == sequence:
-        _begin(t, leg, record.remote_ssrc, sequence, ts)
+        _begin(t, leg, record.remote_ssrc, sequence, ts, arrival)
         return np.int64(record.highest)
     record.bad_sequence = (sequence + 1) & 0xFFFF
     record.malformed += 1
@@ -199,14 +259,20 @@ def _measure_jitter(t: Tables, leg: Int, ts: Int, arrival: Int) -> None:
 
 
 @kernel
+def _is_repeated(t: Tables, leg: Int, full: Int) -> bool:
+    """A packet that came before, and is counted as such."""
+    if t.slots[place_of(leg, full)].seq != full:
+        return False
+    t.legs[leg].duplicate += 1
+    t.legs[leg].received -= 1
+    return True
+
+
+@kernel
 def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: Int) -> bool:
-    """Into the jitter buffer, unless it came twice or too late."""
+    """Into the jitter buffer, unless it came too late."""
     record = t.legs[leg]
     slot = t.slots[place_of(leg, full)]
-    if slot.seq == full:
-        record.duplicate += 1
-        record.received -= 1
-        return False
     if full < record.head or slot.seq > full:
         record.late += 1
         return False
@@ -220,14 +286,3 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
     copy(t.inbox[row].octets[start:], line.arena[place:], size)
     slot.seq, slot.ts, slot.at, slot.length = full, ts, at, size
     return True
-
-
-@kernel
-def _note_slack(t: Tables, leg: Int, ts: Int, now: Int) -> None:
-    """How long before its turn this packet came."""
-    record = t.legs[leg]
-    if record.playing and record.read_every > 0:
-        frame = record.read_every // 125_000
-        reads = (ts - record.position) // frame
-        slack = record.next_read + reads * record.read_every - now
-        record.least_slack = min(record.least_slack, slack)

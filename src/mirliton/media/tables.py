@@ -25,6 +25,7 @@ from mirliton.media.limits import (
     FIR_HISTORY,
     G722_STATE,
     HISTORY,
+    LATENESS_BINS,
     LOOKAHEAD,
     LOSS_CLASSES,
     MAX_FRAME,
@@ -149,9 +150,22 @@ LEG = _record_type(
         ("accelerated", "i8"),  # and shorter, or skipped
         ("conceal_run", "i8"),
         ("conceal_lag", "i8"),
-        ("least_slack", "i8"),
-        ("slack_since", "i8"),
-        ("skip_wanted", "i8"),
+        ("pause", "i8"),  # what is heard while nothing is sent: see `pauses`
+        ("bridge", "i8"),  # the last sequence number of the stream before this one; what waits of it is still played
+        # how late packets come, and by how much the sound should therefore be shorter (`delay`)
+        ("most_delay", "i8"),  # ts units
+        ("fastest", "i8"),  # transit in ts units: the least of this second
+        ("fastest_before", "i8"),  # and of the one before
+        ("fastest_since", "i8"),
+        ("usual_lateness", "i8"),  # a bin of the histogram
+        ("lateness_weight", "f8"),  # of the newest packet
+        ("lateness_total", "f8"),
+        ("lateness_above", "f8"),  # of later packets than usual
+        ("grid", "i8"),  # the steps in which a change of delay helps
+        ("grid_span", "i8"),
+        ("grid_frame", "i8"),
+        ("shift", "i8"),  # ts units by which the sound should be shorter; below 0: longer
+        ("rest", "i8"),  # ts units until it may be tried again
         ("next_read", "i8"),  # when the mix will read this leg next, ns
         ("read_every", "i8"),  # ns
         # gate and activity (semantics 3.2)
@@ -291,7 +305,7 @@ SLOT = _record_type(
         ("span", "i8"),  # ts units
         ("level", "i8"),  # dB below full scale, as the sender says (RFC 6464); -1: unknown
         ("arrival", "i8"),  # engine clock, ns
-        ("spare", "i8"),  # 64 bytes: one line of the processor's cache
+        ("pause", "i8"),  # not 0: no sound (and no span) but a pause, see `pauses`. 64 bytes: a line of the cache
     ],
 )
 
@@ -305,6 +319,7 @@ LINE = _record_type(
         ("sound_history", "f4", (WIDE_HISTORY,)),
         ("out_tail", "f4", (LOOKAHEAD,)),  # what the limiter of its own mix has taken and not given
         ("tone_state", "f4", (TONE_STATE,)),
+        ("lateness", "f4", (LATENESS_BINS,)),
         ("history", "i2", (HISTORY,)),
         ("said", "i2", (SAID,)),
         ("arena", "u1", (ARENA_BYTES,)),

@@ -37,21 +37,21 @@ _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
 
 
 @kernel
-def _hear(t: Tables, m: Int, leg: Int, now: Int) -> None:
+def _hear(t: Tables, m: Int, leg: Int) -> None:
     """Read one frame from a leg; if it is heard in the mix, leave it in `t.lines[leg].own` at the mix's rate."""
     mix, record = t.mixes[m], t.legs[leg]
     record.contributes = 0
     silent = bool(mix.lobby or record.muted or record.held or record.isolated or not record.may_receive)
     record.judged = np.int64(not silent)
     record.read_every = mix.interval * 1_000_000
-    record.next_read = now + record.read_every
+    record.next_read = mix.due + record.read_every
     wants_tones = record.event_payload_type < 0
     if silent and not wants_tones and not record.heard and (record.tap < 0 or record.tap_heard_only):
         ignore(t, leg)
         record.said_frame = 0
         return
     samples = record.rate * mix.interval // 1000
-    if not read(t, leg, mix.interval * 8, now):
+    if not read(t, leg, mix.interval * 8, mix.due):
         miss_frame(t, leg, samples, mix.interval)
         return
     if record.tap >= 0 and not (silent and record.tap_heard_only):
@@ -73,13 +73,13 @@ def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
 
 
 @kernel
-def _add_up(t: Tables, m: Int, n: Int, now: Int) -> Int:
+def _add_up(t: Tables, m: Int, n: Int) -> Int:
     """Sum what is said into the scratch `voices`; returns how many legs were heard."""
     voices = t.scratch[0].voices
     clear(voices, n)
     heard, leg = 0, t.mixes[m].first
     while leg >= 0:
-        _hear(t, m, leg, now)
+        _hear(t, m, leg)
         if t.legs[leg].contributes:
             heard += 1
             add(t.lines[leg].own, voices, n)
@@ -313,11 +313,11 @@ def _send_at(t: Tables, m: Int, rate: Int, n: Int) -> None:
 
 
 @kernel
-def _tick(t: Tables, m: Int, now: Int) -> None:
+def _tick(t: Tables, m: Int) -> None:
     """Everything one mix does in one interval."""
     mix, work = t.mixes[m], t.scratch[0]
     n = mix.rate * mix.interval // 1000
-    mix.voices = _add_up(t, m, n, now)
+    mix.voices = _add_up(t, m, n)
     _room_sounds(t, m, n, mix.voices)
     total(work.voices, work.sounds, work.everything, n)
     group = mix.groups
@@ -352,7 +352,7 @@ def _do_due(t: Tables, m: Int, now: Int) -> None:
         mix.due += missed * period
     while mix.due <= now:
         if mix.first >= 0 or mix.queue_head >= 0:
-            _tick(t, m, now)
+            _tick(t, m)
         mix.due += period
 
 
