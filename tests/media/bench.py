@@ -247,10 +247,10 @@ class EngineBench:
         address = (self.odd if odd else self.sockets)[leg % len(self.sockets)].getsockname()
         (source or self.callers[leg].socket).sendto(data, address)
 
-    def run(self, ms: int) -> None:
+    def run(self, ms: int, step: int = 5) -> None:
         """Let `ms` of virtual time pass."""
-        for _ in range(ms // 5):
-            self.now += 5 * MS
+        for _ in range(ms // step):
+            self.now += step * MS
             tick = self.now // MS
             for leg, caller in enumerate(self.callers):
                 if caller.sending and (tick - caller.phase_ms) % caller.ptime == 0:

@@ -79,12 +79,12 @@ class Network:
 class BadLine:
     """A caller of a bench whose packets pass through a network, sent by a clock that is `ppm` too fast."""
 
-    def __init__(self, bench: EngineBench, leg: int, network: Network, ppm: float = 0.0) -> None:
+    def __init__(self, bench: EngineBench, leg: int, network: Network, ppm: float = 0.0, phase_ms: float = 0.0) -> None:
         self.bench, self.leg, self.network, self.ppm = bench, leg, network, ppm
         self.caller: FakeCaller = bench.callers[leg]
         self.caller.sending = False
-        self._start = bench.now / MS
-        self._next = self._start
+        self._next = bench.now / MS + phase_ms
+        self.caller_speaks = True
 
     def pass_on(self) -> None:
         """Send what is due, and hand over what has arrived."""
@@ -94,8 +94,6 @@ class BadLine:
             self._next += self.caller.ptime / (1 + self.ppm / 1e6)
         for packet in self.network.arrived(now):
             self.bench.send_to(self.leg, packet)
-
-    caller_speaks = True
 
     def fall_silent(self, silent: bool) -> None:
         """Send nothing (a pause without packets), or again; timestamps go on."""
@@ -110,11 +108,9 @@ class BadLine:
             self.caller_speaks = True
 
 
-def run(bench: EngineBench, lines: list[BadLine], ms: int, each: Callable[[], None] | None = None) -> None:
-    """Let time pass on all lines; `each` is called every 5 ms."""
-    for _ in range(ms // 5):
+def run(bench: EngineBench, lines: list[BadLine], ms: int, step: int = 5) -> None:
+    """Let time pass on all lines, `step` ms at a time."""
+    for _ in range(ms // step):
         for line in lines:
             line.pass_on()
-        bench.run(5)
-        if each:
-            each()
+        bench.run(step, step)

@@ -16,7 +16,7 @@ from mirliton.media.decoding import append_silence, conceal, decode, decode_into
 from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import READY, SLOTS
+from mirliton.media.limits import SLOTS
 from mirliton.media.pauses import fill_pause
 from mirliton.media.samples import clear, copy
 from mirliton.media.stretching import LOOK_MS, lengthen, shorten
@@ -316,7 +316,7 @@ def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
         record.shift -= taken // ratio
         record.accelerated += taken // ratio
     else:
-        taken = lengthen(x, count, record.rate, READY - at - count, -record.shift * ratio, alike, quiet)
+        taken = lengthen(x, count, record.rate, -record.shift * ratio, alike, quiet)
         record.ready += taken
         record.shift = min(0, record.shift + taken // ratio)
         record.stretched += taken // ratio

@@ -43,7 +43,7 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
             if t.sockets[socket].even >= 0 or (size >= 8 and 200 <= kind <= 207):  # RFC 5761
                 take_reports(t, socket, i, size, arrival + real_offset, arrival)
             else:
-                _packet(t, socket, i, size, arrival, now)
+                _packet(t, socket, i, size, arrival)
             # the kernel wrote how much it used; the next call must find how much there is
             t.receive_headers[i, 1] = 16
             t.receive_headers[i, 5] = CONTROL_BYTES
@@ -74,7 +74,7 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 
 
 @kernel
-def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int, now: Int) -> None:
+def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int) -> None:
     b = t.inbox[row].octets
     start, end = _payload_start(t, row, size)
     if start < 0:

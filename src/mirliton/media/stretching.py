@@ -25,7 +25,7 @@ def shorten(x: NDArray[np.int16], count: Int, rate: Int, most: Int, alike: Real,
 
     `alike`: how similar (up to 1) what is joined must be. Sound of a mean size up to `quiet` is joined anywhere.
     """
-    lag = _choose(x, count, rate, most, most, alike, quiet)
+    lag = _choose(x, count, rate, most, alike, quiet)
     for i in range(lag):
         x[i] = np.int64(x[i] + (i + 0.5) / lag * (np.int64(x[i + lag]) - x[i]))
     if lag > 0:
@@ -35,12 +35,14 @@ def shorten(x: NDArray[np.int16], count: Int, rate: Int, most: Int, alike: Real,
 
 
 @kernel
-def lengthen(x: NDArray[np.int16], count: Int, rate: Int, room: Int, wanted: Int, alike: Real, quiet: Int) -> Int:
-    """Put one period into `x[0:count]`, behind which there is `room`; returns how many samples were added, or 0.
+def lengthen(x: NDArray[np.int16], count: Int, rate: Int, wanted: Int, alike: Real, quiet: Int) -> Int:
+    """Put one period into `x[0:count]`, which has room for 15 ms more; returns how many samples were added, or 0.
 
     A period of the voice may be more than is `wanted`.
     """
-    lag = _choose(x, count, rate, room, wanted, alike, quiet)
+    lag = _choose(x, count, rate, wanted, alike, quiet)
+    if lag == 0:
+        lag = _choose(x, count, rate, rate, alike, -1)
     if lag > 0:
         for i in range(count - 1, lag - 1, -1):
             x[i + lag] = x[i]
@@ -50,13 +52,13 @@ def lengthen(x: NDArray[np.int16], count: Int, rate: Int, room: Int, wanted: Int
 
 
 @kernel
-def _choose(x: NDArray[np.int16], count: Int, rate: Int, most: Int, wanted: Int, alike: Real, quiet: Int) -> Int:
+def _choose(x: NDArray[np.int16], count: Int, rate: Int, most: Int, alike: Real, quiet: Int) -> Int:
     """The period at the beginning of the sound; 0: it has none."""
     longest = min(most, rate * _LONGEST_MS // 1000, count // 2)
     if longest < 1:
         return np.int64(0)
     if mean_size(x, 2 * longest) <= quiet:
-        return np.int64(min(longest, wanted))
+        return np.int64(longest)
     if longest < rate // _SHORTEST:
         return np.int64(0)
     window = min(rate // _COMPARE, count - longest)
