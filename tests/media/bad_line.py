@@ -18,11 +18,18 @@ class Room:
     """Leg 0 talks through the network, leg 1 listens. Times in ms."""
 
     def __init__(
-        self, bench: EngineBench, network: Network, signal: Signal, ppm: float, phase_ms: float, **caller: Any
+        self,
+        bench: EngineBench,
+        network: Network,
+        signal: Signal,
+        ppm: float,
+        phase_ms: float,
+        listener: dict[str, Any] | None,
+        **caller: Any,
     ) -> None:
         self.bench, self.network = bench, network
         bench.add(FakeCaller(signal, **caller))
-        bench.add(FakeCaller(silence, **{**caller, "ptime": 20}))
+        bench.add(FakeCaller(silence, **(listener or {**caller, "ptime": 20})))
         self.listener = bench.callers[1]
         self.line = BadLine(bench, 0, network, ppm, phase_ms)
         self.first_sent = bench.now / MS + phase_ms
@@ -76,12 +83,13 @@ def room(
     phase_ms: float = 0.0,
     interval: int = 20,
     energy: int = 20,
+    listener: dict[str, Any] | None = None,
     **caller: Any,
 ) -> Iterator[Room]:
     """A room on a bench of its own."""
     bench = EngineBench()
     try:
-        made = Room(bench, network, signal or tone(1000), ppm, phase_ms, **caller)
+        made = Room(bench, network, signal or tone(1000), ppm, phase_ms, listener, **caller)
         bench.join_all(bench.open_mix(rate=48000, interval=interval, energy=energy))
         yield made
     finally:

@@ -52,21 +52,27 @@ class Network:
         self._latest = 0.0
         self._number = itertools.count()
         self._under_way: list[tuple[float, int, bytes]] = []
-        self.lost = self.passed = 0
+        self.sent: list[tuple[bytes, bool]] = []
+        """Every packet, and whether it was lost."""
 
     def send(self, packet: bytes, at: float) -> None:
         """A packet starts at `at` ms."""
         generator = self._generator
         self._bad = generator.random() >= self.burst_ends if self._bad else generator.random() < self.burst_begins
-        if generator.random() < (self.burst_loss if self._bad else self.loss):
-            self.lost += 1
+        lost = bool(generator.random() < (self.burst_loss if self._bad else self.loss))
+        self.sent.append((packet, lost))
+        if lost:
             return
-        self.passed += 1
         for _ in range(1 + (generator.random() < self.repeated)):
             arrival = at + self.delay(generator, at)
             if self.in_order:
                 arrival = self._latest = max(self._latest, arrival)
             heapq.heappush(self._under_way, (arrival, next(self._number), packet))
+
+    @property
+    def lost(self) -> int:
+        """How many packets were lost."""
+        return sum(lost for _, lost in self.sent)
 
     def arrived(self, at: float) -> list[bytes]:
         """What came until `at` ms, in the order of arrival."""
