@@ -19,6 +19,8 @@ RTCP_MALFORMED = 14
 RTCP_UNKNOWN_SOURCE = 15
 RTCP_OTHER_SSRC = 16
 RTCP_IMPLAUSIBLE = 17
+SRTP_REFUSED = 20
+SRTP_REPLAYED = 21
 
 EVENTS = 31
 """No count but how many rows of `Tables.events` are filled."""
@@ -52,5 +54,7 @@ NAMES = {
     "rtcp_unknown_source": RTCP_UNKNOWN_SOURCE,
     "rtcp_other_ssrc": RTCP_OTHER_SSRC,
     "rtcp_implausible": RTCP_IMPLAUSIBLE,
+    "srtp_refused": SRTP_REFUSED,
+    "srtp_replayed": SRTP_REPLAYED,
 }
 """As they are published."""

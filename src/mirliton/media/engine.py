@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.gate import close_gate, quiet_level
+from mirliton.media.keyring import Keyring
 from mirliton.media.limits import MOST_JITTER
 from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
@@ -56,6 +57,7 @@ _KEPT = (
     "received_before", "lost_before", "late", "duplicate", "malformed", "concealed", "concealed_long",
     "stretched", "accelerated", "next_read",
     "gaps", "recovered",
+    "srtp_roc", "srtcp_sent", "srtp_index", "srtp_ssrc", "srtp_streams", "srtp_refused", "srtp_replayed",
 )  # fmt: skip
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 
@@ -87,6 +89,7 @@ class Engine:
         self._resume = resume
         self._most_delay = min(max_jitter_ms, MOST_JITTER) * 8
         self._sound = Sounding(tables, opus_complexity)
+        self._keys = Keyring(tables)
         self._refused: list[m.SoundDone] = []
         self._retired: deque[tuple[int, int]] = deque()
         self._free_relations = list(range(len(tables.relations) - 1, -1, -1))
@@ -145,6 +148,7 @@ class Engine:
         self._now = now
         if self._retired and self._retired[0][0] < now:
             forget(self._t, self._retired.popleft()[1], RETIRED)
+        self._keys.expire(now)
         return step(self._t, self._places, now, real_offset)
 
     @property
@@ -187,6 +191,7 @@ class Engine:
         if fresh:
             self._begin_leg(c)
         self._sound.agree(c, fresh=fresh)
+        self._keys.agree(c.leg, c.srtp, self._now)
         record.payload_type, record.event_payload_type = c.payload_type, c.event_payload_type
         record.may_send, record.may_receive = int(c.send), int(c.receive)
         record.event_step = c.event_clock // 8000 or clock_of(c)
@@ -237,7 +242,7 @@ class Engine:
             record.timestamp = (int(record.timestamp) + silent * 8 * clock_of(c)) & 0xFFFFFFFF
         else:
             record.ssrc, record.sequence, record.timestamp = c.ssrc, c.sequence, c.timestamp
-            record.latched = 0
+            record.latched = record.srtp_streams = record.srtp_roc = record.srtcp_sent = 0
             record.name_1, record.name_2 = secrets.randbits(48), secrets.randbits(48)
 
     def _await_source(self, c: m.ConnectLeg) -> None:
@@ -281,6 +286,7 @@ class Engine:
         self._forget_reports(leg)
         self._forget_offered(leg)
         self._retire(leg)
+        self._keys.forget(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
         for name in _NOWHERE:
             record[name] = -1

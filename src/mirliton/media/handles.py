@@ -221,6 +221,7 @@ class LegHandle:
             event_clock=agreement.event_clock,
             rtcp_mux=agreement.rtcp_mux,
             rtcp_port=agreement.rtcp_port,
+            srtp=agreement.srtp,
         )
         for command in self.rebuild() if before is None else (self._connect,):
             self._desk.tell(command)

@@ -63,6 +63,8 @@ def read_statistics(r: Any, now: int, opened_at: int, latched: tuple[str, int] |
         sent_loss_percent=remote_loss,
         sent_jitter_ms=remote_jitter,
         sent_mos=told if reported else None,
+        packets_refused=int(r["srtp_refused"]),
+        packets_replayed=int(r["srtp_replayed"]),
     )
 
 

@@ -6,6 +6,8 @@ harmless to repeat, so that the control process can rebuild a dead engine by say
 
 import msgspec
 
+from mirliton.media.types import SrtpKeys
+
 Parts = tuple[int, int, int, bool]
 """A clip as the engine sees it: offset at 8 kHz, at 16 kHz, length in samples at 8 kHz, and whether it is live."""
 
@@ -52,6 +54,8 @@ class ConnectLeg(Message, frozen=True, array_like=True, tag=True):
     """The id of header extensions that tell how loud a packet is (RFC 6464); 0: none."""
     event_clock: int = 0
     """Hz in which telephone events say how long they last; 0: the codec's own."""
+    srtp: SrtpKeys | None = None
+    """Keys of both directions; the same ones again change nothing. None: plain RTP."""
 
 
 class CloseLeg(Message, frozen=True, array_like=True, tag=True):

@@ -21,6 +21,7 @@ from mirliton.media.rtcp import (
     size_at,
 )
 from mirliton.media.sources import find, source_key
+from mirliton.media.srtp import unprotect_report
 from mirliton.media.tables import CONNECTED, Tables
 
 _LONGEST_TRIP = 10 * 65536  # 1/65536 s
@@ -34,12 +35,16 @@ def take_reports(t: Tables, socket: Int, row: Int, size: Int, real: Int, arrival
     """A datagram of RTCP from a socket's RTP port or from the odd one above. `real`: when it came, ns since 1970."""
     t.counters[counting.RTCP_IN] += 1
     b = t.inbox[row].octets
-    if not is_compound(b, size):
-        t.counters[counting.RTCP_MALFORMED] += 1
-        return
     leg = _whose(t, socket, row)
     if leg < 0 or t.legs[leg].state != CONNECTED:
         t.counters[counting.RTCP_UNKNOWN_SOURCE] += 1
+        return
+    if t.legs[leg].srtp_in != 0:
+        size = unprotect_report(t, leg, row, size)
+        if size < 0:
+            return
+    if not is_compound(b, size):
+        t.counters[counting.RTCP_MALFORMED] += 1
         return
     at = np.int64(0)
     while at < size:

@@ -25,6 +25,7 @@ from mirliton.media.rtcp import (
     put_header,
 )
 from mirliton.media.sending import flush
+from mirliton.media.srtp import protect_report
 from mirliton.media.tables import CONNECTED, OUTBOX, Tables
 
 _MOMENT = 20_000_000  # ns from one place of the wheel to the next
@@ -228,6 +229,10 @@ def _send(t: Tables, leg: Int, line: Int, size: Int) -> None:
     """The next row of the outbox, to where this leg's reports go."""
     sockets = t.send_headers.shape[0]
     row, at, name = t.send_count[sockets], t.send_count[line], t.legs.shape[0] + leg
+    if t.legs[leg].srtp_out != 0:
+        size = protect_report(t, leg, np.int64(row), size)
+        if size < 0:
+            return
     _address(t, leg, t.remote[name])
     t.outbox[row].vector[1] = size
     header = t.send_headers[line, at]

@@ -9,12 +9,13 @@ from mirliton.media.delay import aim, count_lateness, fastest, forget_transits, 
 from mirliton.media.digits import receive_event
 from mirliton.media.drift import note_transit
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, SLOTS
+from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, RECEIVE_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.pauses import OF_OPUS
 from mirliton.media.remote_reports import take_reports
 from mirliton.media.samples import copy
-from mirliton.media.sources import leg_of
+from mirliton.media.sources import leg_of, take_source
+from mirliton.media.srtp import unprotect
 from mirliton.media.tables import CONNECTED, OPUS, Tables, place_of
 
 _WRAP = np.int64(1) << 32
@@ -23,6 +24,7 @@ _FORGOTTEN = 1_000_000_000  # ns without a packet, after which nothing of the ol
 _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
+_MOST_BYTES = 1500  # of a packet
 _MOST_DTX_BYTES = 2  # RFC 7845 4.1: the TOC alone, or with a frame of nothing
 
 
@@ -55,7 +57,7 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
 def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
     """Where the payload begins and ends, or (-1, 0) for what is no valid RTP packet."""
     b = t.inbox[row].octets
-    if size < 12 or size > 1500 or (b[0] >> 6) != 2:
+    if size < 12 or size > _MOST_BYTES:
         return -1, 0
     start = 12 + 4 * np.int64(b[0] & 15)
     if b[0] & 0x10:
@@ -76,8 +78,7 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 @kernel
 def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int) -> None:
     b = t.inbox[row].octets
-    start, end = _payload_start(t, row, size)
-    if start < 0:
+    if size < 12 or size > RECEIVE_BYTES or (b[0] >> 6) != 2:
         t.counters[counting.NOT_RTP] += 1
         return
     name = t.inbox[row].name
@@ -89,6 +90,15 @@ def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int) -> None:
     record = t.legs[leg]
     if record.state != CONNECTED:
         return
+    if record.srtp_in != 0:
+        size = unprotect(t, leg, row, size)
+        if size < 0:
+            return
+    start, end = _payload_start(t, row, size)
+    if start < 0:
+        t.counters[counting.NOT_RTP] += 1
+        return
+    take_source(t, leg, address, port)
     kind = np.int64(b[1] & 0x7F)
     sequence = (np.int64(b[2]) << 8) | np.int64(b[3])
     ts = (np.int64(b[4]) << 24) | (np.int64(b[5]) << 16) | (np.int64(b[6]) << 8) | np.int64(b[7])

@@ -9,6 +9,7 @@ from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH
 from mirliton.media.native import sendmmsg
 from mirliton.media.samples import copy
+from mirliton.media.srtp import protect
 from mirliton.media.tables import CONNECTED, OUTBOX, Tables
 
 _HEADER = 12
@@ -104,8 +105,7 @@ def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload:
     sockets = t.send_headers.shape[0]
     if t.send_count[sockets] >= t.outbox.shape[0] or t.send_count[record.socket] >= BATCH:
         flush(t)
-    row = t.send_count[sockets]
-    t.send_count[sockets] = row + 1
+    row = np.int64(t.send_count[sockets])
     b = t.outbox[row].octets
     sequence, ssrc = record.sequence, record.ssrc
     b[0], b[1] = 0x80, payload_type | (np.int64(mark) << 7)
@@ -114,9 +114,15 @@ def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload:
     b[8], b[9], b[10], b[11] = ssrc >> 24, (ssrc >> 16) & 255, (ssrc >> 8) & 255, ssrc & 255
     copy(payload, b[_HEADER:], count)
     record.sequence = (sequence + 1) & 0xFFFF
+    size = _HEADER + count
+    if record.srtp_out != 0:
+        size = protect(t, leg, row, size)
+        if size < 0:
+            return
+    t.send_count[sockets] = row + 1
     record.packets_sent += 1
     record.octets_sent += count
-    t.outbox[row].vector[1] = _HEADER + count
+    t.outbox[row].vector[1] = size
     at = t.send_count[record.socket]
     header = t.send_headers[record.socket, at]
     header[0] = t.remote.ctypes.data + np.uint64(leg * 16)

@@ -162,13 +162,18 @@ def latch(t: Tables, leg: Int, address: Int, port: Int) -> None:
 
 
 @kernel
+def take_source(t: Tables, leg: Int, address: Int, port: Int) -> None:
+    """A good packet of a leg came from here."""
+    record = t.legs[leg]
+    if not record.latched or record.remote_port != port or record.remote_ip != address:
+        latch(t, leg, address, port)
+
+
+@kernel
 def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
-    """The leg a valid packet belongs to, latching it if it is the first; -1 for strangers (counted)."""
+    """The leg that a packet from here is for, if it proves to be good (`take_source`); -1 for strangers (counted)."""
     leg = find(t, source_key(socket, address, port))
     if leg >= 0:
-        record = t.legs[leg]
-        if not record.latched or record.remote_port != port or record.remote_ip != address:
-            latch(t, leg, address, port)
         return leg
     if leg == RETIRED:
         t.counters[counting.UNKNOWN_SOURCE] += 1
@@ -177,7 +182,6 @@ def leg_of(t: Tables, socket: Int, address: Int, port: Int) -> Int:
         waiting = t.sockets[socket].waiting[i]
         record = t.legs[waiting]
         if address == record.allowed_ip_1 or address == record.allowed_ip_2:
-            latch(t, waiting, address, port)
             return np.int64(waiting)
     t.counters[counting.UNKNOWN_SOURCE] += 1
     return np.int64(-1)

@@ -113,6 +113,18 @@ LEG = _record_type(
         ("packets_sent", "i8"),
         ("send_failures", "i8"),
         ("group", "i8"),  # the encoder that it shares with others of its mix, -1: none
+        # SRTP (RFC 3711): addresses of libsrtp's sessions, which only the engine can follow; 0: plain RTP
+        ("srtp_out", "i8"),
+        ("srtp_in", "i8"),
+        ("srtp_before", "i8"),  # of the keys before these, until the first packet with the new ones
+        ("srtp_finding", "i8"),  # how the roll-over counter of the other side is looked for, see `srtp`
+        ("srtp_roc", "i8"),  # how often our sequence numbers began again
+        ("srtcp_sent", "i8"),  # reports sent with these keys
+        ("srtp_index", "i8"),  # of the newest packet received: its roll-over counter and sequence number
+        ("srtp_ssrc", "i8"),
+        ("srtp_streams", "i8"),  # how many SSRCs were heard
+        ("srtp_refused", "i8"),
+        ("srtp_replayed", "i8"),
         # keys that the other side is told (RFC 4733 2.5)
         ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
         ("key_timestamp", "i8"),
@@ -342,6 +354,9 @@ SCRATCH = _record_type(
         ("recalled", "i2", (RECALLED,)),
         ("coded", "u1", (PACKET_BYTES,)),
         ("event", "u1", (4,)),
+        ("sealed", "u1", (RECEIVE_BYTES,)),
+        ("wire_bytes", "i4", (1,)),  # where libsrtp is told, and tells, how long a packet is
+        ("wire_roc", "u4", (1,)),
         ("random", "u4"),
     ],
 )

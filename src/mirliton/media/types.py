@@ -12,6 +12,36 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """What encrypts one leg's sound (RFC 3711), however it was agreed (SDES, DTLS).
+
+    `profile` is the name that RFC 4568 and RFC 7714 give it, one of `SRTP_KEY_BYTES`, which also says how long keys
+    are: the master key and, right after it, the master salt.
+    """
+
+    profile: str
+    key_in: bytes = field(repr=False)  # of what the other side sends
+    key_out: bytes = field(repr=False)  # of what we send
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an unknown profile and for keys that are not as long as it wants."""
+        wanted = SRTP_KEY_BYTES.get(self.profile)
+        if wanted is None:
+            raise ValueError(f"unknown SRTP profile {self.profile!r}")
+        if len(self.key_in) != wanted or len(self.key_out) != wanted:
+            raise ValueError(f"{self.profile}: keys with their salts have {wanted} bytes")
+
+
+SRTP_KEY_BYTES = {
+    "AEAD_AES_128_GCM": 16 + 12,
+    "AEAD_AES_256_GCM": 32 + 12,
+    "AES_CM_128_HMAC_SHA1_80": 16 + 14,
+    "AES_CM_128_HMAC_SHA1_32": 16 + 14,
+}
+"""Bytes of key and salt of each profile."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaAgreement:
     """The outcome of one SDP offer/answer exchange (RFC 3264), as the media engine needs it.
 
@@ -37,6 +67,7 @@ class MediaAgreement:
     rtcp_mux: bool = False  # reports use the RTP port (RFC 5761)
     rtcp_port: int = 0  # where the other side wants reports (a=rtcp); 0: the port above
     level_extension: int = 0  # id of the audio level header extension (RFC 6464); 0: not agreed
+    srtp: SrtpKeys | None = None  # None: plain RTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +143,8 @@ class LegStatistics:
     sent_loss_percent: float | None = None
     sent_jitter_ms: float | None = None
     sent_mos: float | None = None
+    packets_refused: int = 0  # that were not encrypted with the keys agreed (SRTP)
+    packets_replayed: int = 0  # and that were, but had come before
 
 
 @dataclass(frozen=True, slots=True)
