@@ -95,6 +95,7 @@ class RtpSettings(_Section):
     public_address: str | None = None
     codecs: list[Codec] = Field(["OPUS", "G722", "PCMU", "PCMA"], min_length=1)
     trunk_codecs: list[Codec] | None = Field(None, min_length=1)
+    srtp: Literal["off", "optional", "required"] = "optional"
     timeout_seconds: int = 60
     settle_milliseconds: int = Field(250, ge=0, le=5000)
 

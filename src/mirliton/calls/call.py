@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -158,7 +158,7 @@ class Call:
             sdp = self._first_media()
         except NotAcceptable as refusal:
             _log.info("call refused: no media in common", call_id=self._info.call_id, reason=str(refusal))
-            self.refuse(488)
+            self.refuse(488, headers={"Warning": f'399 mirliton "{refusal.reason}"'})
             raise HungUp from refusal
         self._answered = True
         try:
@@ -170,11 +170,11 @@ class Call:
         if self._settle_seconds:
             await self.pause(self._settle_seconds)
 
-    def refuse(self, code: int, reason: str | None = None) -> None:
+    def refuse(self, code: int, reason: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         """A final SIP answer to a call that was not answered."""
         if not self._answered and not self.ended:
             self.refused_with = code
-            self._session.reject(code, reason)
+            self._session.reject(code, reason, headers)
             self._end(f"refused with {code}")
 
     def play(self, sounds: Sequence[Sound], language: str, done: Callable[[], None] | None = None) -> None:

@@ -208,7 +208,7 @@ def _lateness(engine: MediaLink) -> dict[str, float]:
 
 
 def _repertoire(settings: Settings, codecs: Sequence[str]) -> Repertoire:
-    return Repertoire(expanded(codecs), settings.media.max_rate)
+    return Repertoire(expanded(codecs), settings.media.max_rate, settings.rtp.srtp)
 
 
 def media_address(settings: Settings) -> str:

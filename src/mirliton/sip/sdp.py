@@ -1,4 +1,4 @@
-"""Audio by offer and answer (RFC 8866, RFC 3264) over plain RTP/AVP.
+"""Audio by offer and answer (RFC 8866, RFC 3264) over RTP/AVP, and RTP/SAVP with keys in SDP (RFC 4568).
 
 Pure: bytes in, bytes and an `AudioAgreement` out. Whatever the bytes are, nothing but `NotAcceptable` is raised.
 """
@@ -23,6 +23,7 @@ from mirliton.sip.formats import (
     offered,
     opus_wishes,
 )
+from mirliton.sip.sdes import PLAIN, SECURE, Crypto, Protection, Secured, chosen
 
 __all__ = ["AudioAgreement", "NotAcceptable", "answer_offer", "make_offer", "parse", "read_answer"]
 
@@ -63,6 +64,7 @@ class AudioAgreement:
     level_extension: int = 0
     rtcp_mux: bool = False
     rtcp_port: int = 0
+    secured: Secured | None = None
 
 
 def formats(media: MediaLine) -> dict[str, Format]:
@@ -85,8 +87,13 @@ def _milliseconds(values: list[str], default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) <= 5 and int(text) else default
 
 
-def _usable(media: MediaLine, codecs: Sequence[str]) -> bool:
-    if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP" or not media.address:
+def _usable(media: MediaLine, codecs: Sequence[str], protection: Protection) -> bool:
+    return _speakable(media, codecs) and protection.allows(media.protocol, media.values("crypto"))
+
+
+def _speakable(media: MediaLine, codecs: Sequence[str]) -> bool:
+    """Whether all is well but, perhaps, how it is encrypted."""
+    if media.kind != "audio" or media.port == 0 or media.protocol not in (PLAIN, SECURE) or not media.address:
         return False
     address = IPv4Address(media.address)
     if address.is_multicast or address == IPv4Address("255.255.255.255"):
@@ -145,23 +152,30 @@ def answer_offer(
     *,
     codecs: Sequence[str] = CODECS,
     playback_rate: int = PLAYBACK_RATE,
+    protection: Protection | None = None,
 ) -> tuple[bytes, AudioAgreement]:
     """Take the first audio line that we can, with the offerer's first codec of `codecs`; refuse the other lines.
 
-    `playback_rate`: Hz that we make use of. Raises `NotAcceptable` when there is no such line.
+    `playback_rate`: Hz that we make use of. `protection` None: plain RTP only. Raises `NotAcceptable` when there is no
+    such line.
     """
-    media, codecs = parse(offer), expanded(codecs)
-    chosen = next((line for line in media if _usable(line, codecs)), None)
-    if chosen is None:
-        raise NotAcceptable(f"no audio over RTP/AVP in {', '.join(codecs)}")
-    agreement = _agree(chosen, codecs)
+    media, codecs, protection = parse(offer), expanded(codecs), protection or Protection()
+    taken = next((line for line in media if _usable(line, codecs, protection)), None)
+    if taken is None:
+        raise NotAcceptable(_refusal(media, codecs, protection))
+    agreement = replace(_agree(taken, codecs), secured=protection.answer(taken.protocol, taken.values("crypto")))
     lines = _head(local_address, session_id, session_version)
     for line in media:
-        if line is chosen:
-            lines += _answer_lines(local_port, chosen, agreement, playback_rate)
+        if line is taken:
+            lines += _answer_lines(local_port, taken, agreement, playback_rate)
         else:
             lines.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}")
     return _joined(lines), agreement
+
+
+def _refusal(media: Sequence[MediaLine], codecs: Sequence[str], protection: Protection) -> str:
+    speakable = next((line for line in media if _speakable(line, codecs)), None)
+    return protection.refusal(speakable.protocol) if speakable else f"no audio over RTP in {', '.join(codecs)}"
 
 
 def make_offer(
@@ -175,16 +189,18 @@ def make_offer(
     direction: str = "sendrecv",
     playback_rate: int = PLAYBACK_RATE,
     said: Mapping[tuple[str, int], int] | None = None,
+    protocol: str = PLAIN,
+    crypto: Sequence[Crypto] = (),
 ) -> bytes:
     """One audio line with these codecs, in this order, and telephone-event. Raises `ValueError` for an unknown codec.
 
-    `said`: see `formats.offered`.
+    `said`: see `formats.offered`. `crypto`: with which keys the other side may have it encrypted, best first.
     """
     listed = offered(codecs, said or {})
     # There is one packet time for the whole line, and whatever is chosen must keep to it.
     ptime = min(meant.packet_time(ptime) for meant in listed)
     lines = _head(local_address, session_id, session_version)
-    lines += _stream_lines(local_port, listed, ptime, direction, playback_rate)
+    lines += _stream_lines(local_port, listed, ptime, direction, playback_rate, protocol, crypto)
     return _joined([*lines, f"a={RTCP_MUX}"])
 
 
@@ -200,14 +216,18 @@ def read_answer(offer: bytes, answer: bytes) -> AudioAgreement:
     known, meant = formats(ours), formats(theirs)
     # Only what was offered can be answered; a codec under another number is not the one we said.
     theirs.formats = [text for text in theirs.formats if text in known and known[text] == meant.get(text)]
-    if not _usable(theirs, ALL_CODECS):
+    if not _speakable(theirs, ALL_CODECS) or theirs.protocol != ours.protocol:
         raise NotAcceptable("the answer accepts none of the offered audio")
+    secured = chosen(ours.values("crypto"), theirs.values("crypto"), ours.protocol)
+    if ours.protocol == SECURE and secured is None:
+        raise NotAcceptable("the answer has none of the offered keys")
     theirs.attributes = [pair for pair in theirs.attributes if pair[0] != "extmap"]  # none was offered
     agreement, direction = _agree(theirs, ALL_CODECS), ours.direction or "sendrecv"
     return replace(
         agreement,
         send=agreement.send and direction in ("sendrecv", "sendonly"),
         receive=agreement.receive and direction in ("sendrecv", "recvonly"),
+        secured=secured,
     )
 
 
@@ -228,7 +248,8 @@ def _answer_lines(port: int, media: MediaLine, agreement: AudioAgreement, playba
     numbers = (agreement.payload_type, agreement.event_payload_type)
     by_number = {meant.number: meant for meant in formats(media).values()}
     listed = [by_number[number] for number in numbers if number is not None]
-    lines = _stream_lines(port, listed, agreement.ptime, direction, playback_rate)
+    crypto = [agreement.secured.ours] if agreement.secured else []
+    lines = _stream_lines(port, listed, agreement.ptime, direction, playback_rate, media.protocol, crypto)
     if agreement.codec == "L16":
         lines.append(f"a=maxptime:{listed[0].longest}")
     if agreement.rtcp_mux:
@@ -238,8 +259,17 @@ def _answer_lines(port: int, media: MediaLine, agreement: AudioAgreement, playba
     return lines
 
 
-def _stream_lines(port: int, listed: Sequence[Format], ptime: int, direction: str, playback_rate: int) -> list[str]:
-    lines = [f"m=audio {port} RTP/AVP {' '.join(str(meant.number) for meant in listed)}"]
+def _stream_lines(
+    port: int,
+    listed: Sequence[Format],
+    ptime: int,
+    direction: str,
+    playback_rate: int,
+    protocol: str,
+    crypto: Sequence[Crypto],
+) -> list[str]:
+    lines = [f"m=audio {port} {protocol} {' '.join(str(meant.number) for meant in listed)}"]
+    lines += [one.line() for one in crypto]
     for meant in listed:
         lines += meant.attributes(playback_rate)
     return [*lines, f"a=ptime:{ptime}", f"a={direction}"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mirliton.conference.reading import Document, flag, section, text
+from mirliton.conference.reading import Document, flag, section, text, texts
 from mirliton.sip.outgoing import callable_uri
 
 MAX_URI_LENGTH = 512
@@ -37,6 +37,7 @@ class ByAddress:
     name: str = ""
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     bridge: bool = False
+    srtp: bool = False
 
 
 Endpoint = ById | ByNumber | ByAddress
@@ -81,6 +82,11 @@ def shown(words: str) -> str:
     return _UNPRINTABLE.sub("", words).encode(errors="ignore").decode()[:128]
 
 
+def wants_srtp(device: Document) -> bool:
+    """Whether a device's sound shall be encrypted, as Kazoo's devices say it."""
+    return "srtp" in texts(device, "media.encryption.methods")
+
+
 def _device_object(device: Document) -> ByAddress | None:
     """A device that is described instead of stored; it is reached by its route."""
     sip = section(device, "sip")
@@ -94,4 +100,5 @@ def _device_object(device: Document) -> ByAddress | None:
         name=shown(text(device, "name") or ""),
         credentials=(username, password) if username and password else None,
         bridge=flag(device, "bridge") or False,
+        srtp=wants_srtp(device),
     )

@@ -13,6 +13,7 @@ from mirliton.calls.dialling.endpoints import (
     may_be_dialled,
     read_endpoint,
     shown,
+    wants_srtp,
 )
 from mirliton.calls.dialling.ports import Callees, SipCalls, Stored
 from mirliton.calls.live import BadEndpoints
@@ -34,13 +35,14 @@ class Trust(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One address that rings. `flow` is there for registered phones."""
+    """One address that rings. `flow` is there for registered phones. `srtp`: it wants its sound encrypted."""
 
     uri: str
     trust: Trust
     flow: Peer | None = None
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     bridge: bool = False
+    srtp: bool = False
     device_id: str | None = None
     owner_id: str | None = None
 
@@ -144,15 +146,17 @@ class _Search:
         )
 
     def _contacts(self, device: Stored) -> list[Contact]:
-        own_id, owner = device.document_id, text(device.body, "owner_id")
+        own_id, owner, srtp = device.document_id, text(device.body, "owner_id"), wants_srtp(device.body)
         bindings = self._sip.registrar.lookup(self._account_id, own_id, self._sip.now())
         if bindings:
             return [
-                Contact(binding.uri, Trust.REGISTERED, binding.flow, device_id=own_id, owner_id=owner)
+                Contact(binding.uri, Trust.REGISTERED, binding.flow, srtp=srtp, device_id=own_id, owner_id=owner)
                 for binding in bindings
             ]
         route = text(device.body, "sip.route") or ""
-        return [Contact(route, Trust.CHECKED, device_id=own_id, owner_id=owner)] if is_address(route) else []
+        if not is_address(route):
+            return []
+        return [Contact(route, Trust.CHECKED, srtp=srtp, device_id=own_id, owner_id=owner)]
 
     async def _by_number(self, number: str) -> Callee:
         if (document_id := await self._callees.extension(self._account_id, number)) is not None:
@@ -183,7 +187,9 @@ class _Problem(Exception):
 
 def _by_address(address: ByAddress) -> Callee:
     user = shown(callable_uri(address.uri).user or "")  # it may have been written with escapes
-    contact = Contact(address.uri, Trust.CHECKED, credentials=address.credentials, bridge=address.bridge)
+    contact = Contact(
+        address.uri, Trust.CHECKED, credentials=address.credentials, bridge=address.bridge, srtp=address.srtp
+    )
     return Callee(address.endpoint_id, address.name or user, user, (contact,), bridge=address.bridge)
 
 

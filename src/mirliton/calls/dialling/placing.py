@@ -78,7 +78,7 @@ class Line:
     async def _ring(self, contact: Contact, way: Way, leg: Leg, placement: Placement) -> Call:
         by_trunk = contact.bridge or contact.trust is Trust.TRUNK
         repertoire = self._trunk_repertoire if by_trunk else self._repertoire
-        negotiation = Negotiation(self._media_address, leg.local_port, way.host, repertoire)
+        negotiation = Negotiation(self._media_address, leg.local_port, way.host, repertoire, encrypt=contact.srtp)
         session = await self._invite(contact, way, negotiation.offer(), placement)
         try:
             return Call.answered(
