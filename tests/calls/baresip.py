@@ -37,10 +37,12 @@ class Baresip:
 
 
 @asynccontextmanager
-async def running(folder: Path, tone: int, port: int, codec: str = "PCMU") -> AsyncIterator[Baresip]:
+async def running(
+    folder: Path, tone: int, port: int, codec: str = "PCMU", *, encrypted: bool = False
+) -> AsyncIterator[Baresip]:
     """Start it with an account that needs no registrar, and end it by its own command."""
-    account = f"<sip:baresip@{HOST}>;regint=0"
-    control = ("module_app ctrl_tcp.so", f"ctrl_tcp_listen {HOST}:{port}")
+    account = f"<sip:baresip@{HOST}>;regint=0{';mediaenc=srtp-mand' if encrypted else ''}"
+    control = ["module_app ctrl_tcp.so", f"ctrl_tcp_listen {HOST}:{port}", *(["module srtp.so"] if encrypted else [])]
     async with baresip.running(folder, tone, account, *control, codec=codec) as phone:
 
         async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:

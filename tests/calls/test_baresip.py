@@ -23,7 +23,7 @@ REPORTS_SECONDS = 25
 ANNA, BRUNO, ITS = TONES[0], TONES[3], 440
 
 
-async def in_the_room(board: Switchboard, codec: str) -> None:
+async def in_the_room(board: Switchboard, codec: str, *, encrypted: bool = False) -> None:
     """It keys in the PIN, hears two others and is heard, does not hear itself, and leaves by key."""
     conference = await board.conference(member={"pins": ["2468"]})
     number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
@@ -33,7 +33,7 @@ async def in_the_room(board: Switchboard, codec: str) -> None:
     await board.present(conference, 2)
     host, port = board.server.sip
     with tempfile.TemporaryDirectory() as folder:
-        async with baresip.running(Path(folder), ITS, free_port(), codec) as phone:
+        async with baresip.running(Path(folder), ITS, free_port(), codec, encrypted=encrypted) as phone:
             await phone.command("dial", f"sip:{number}@{host}:{port}")
 
             async def asked() -> bool:
@@ -68,13 +68,27 @@ async def test_so_does_baresip_with_linear_sound(board: Switchboard) -> None:
 
 
 @together
+async def test_so_does_baresip_with_encrypted_sound(board: Switchboard) -> None:
+    await in_the_room(board, "PCMU", encrypted=True)
+
+
+@together
 async def test_baresip_and_we_tell_each_other_how_well_we_hear(board: Switchboard) -> None:
+    await reporting(board, encrypted=False)
+
+
+@together
+async def test_so_we_do_by_encrypted_reports(board: Switchboard) -> None:
+    await reporting(board, encrypted=True)
+
+
+async def reporting(board: Switchboard, *, encrypted: bool) -> None:
     """Reports on ports of their own: baresip's above its RTP port, and ours."""
     conference = await board.conference()
     number = await board.number(id=conference, welcome_prompt=NO_WELCOME)
     host, port = board.server.sip
     with tempfile.TemporaryDirectory() as folder:
-        async with baresip.running(Path(folder), ITS, free_port(), "PCMU") as phone:
+        async with baresip.running(Path(folder), ITS, free_port(), encrypted=encrypted) as phone:
             await phone.command("dial", f"sip:{number}@{host}:{port}")
             await board.present(conference, 1)
 

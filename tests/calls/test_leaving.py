@@ -115,7 +115,7 @@ async def test_calls_outlive_the_death_of_the_media_engine(board: Switchboard) -
     To the phones it stays the same stream: SSRC unchanged, sequence numbers going on.
     """
     number, name = await board.quiet_room()
-    calls = {ANNA: await board.dial(number, ANNA), BRUNO: await board.dial(number, BRUNO)}
+    calls = {ANNA: await board.dial(number, ANNA), BRUNO: await board.dial(number, BRUNO, srtp=True)}
     async with RawAudio(CARL) as audio:
         with RawCaller(board.server.sip, number) as caller:
             audio.remote = audio_address(await caller.invite(offer(audio.port)))

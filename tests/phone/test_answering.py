@@ -43,6 +43,22 @@ async def answered(called: Phone, caller: Phone, uri: str) -> tuple[Conversation
     return await picking, there
 
 
+async def test_two_phones_talk_encrypted_and_one_that_is_not_is_refused() -> None:
+    async with two(PhoneSettings(srtp=True), PhoneSettings(srtp=True)) as (called, caller, uri):
+        here, there = await answered(called, caller, uri)
+        assert here.report.encryption == there.report.encryption == "AES_CM_128_HMAC_SHA1_80"
+        here.say("tone:500")
+        await until(lambda: there.seconds > 1.2)
+        assert [*find_tones(there.heard(0.5), there.rate)] == [pytest.approx(500, abs=5)]
+        assert there.report.packets_refused == 0
+        async with Phone() as plain:
+            waiting = asyncio.create_task(called.next_call())
+            with pytest.raises(CallFailed) as refused:
+                await plain.call(uri)
+            waiting.cancel()
+        assert refused.value.report.code == 488
+
+
 @pytest.mark.parametrize(("codecs", "expected"), [(("PCMU", "PCMA"), "PCMA"), (("G722",), "G722")])
 async def test_two_phones_talk_and_press_keys(codecs: tuple[str, ...], expected: str) -> None:
     offered = ("PCMA", "PCMU") if expected == "PCMA" else codecs

@@ -133,7 +133,7 @@ async def pick_up(
     report = CallReport(f"sip:{session.from_number}@{session.remote_address[0]}:{session.remote_address[1]}", 200)
     report.answered_after = asyncio.get_running_loop().time() - waiting.since
     call = Conversation(session, transport, ear, offer, agreed, report, record_seconds)
-    tell(f"answered: {report.codec}, {report.ptime} ms, sound to {agreed.host}:{agreed.port}")
+    tell(report.answer_line(agreed.host, agreed.port))
     return call
 
 

@@ -61,6 +61,7 @@ def phone(
         str,
         typer.Option(help="PCMU, PCMA, G722, OPUS, L16/48000, L16/16000 or L16/8000; several with commas, best first."),
     ] = "PCMU,PCMA",
+    srtp: Annotated[bool, typer.Option("--srtp", help="Encrypt the sound, or take no call.")] = False,
 ) -> None:
     """Wait for calls and answer them: play a sound, record what is heard.
 
@@ -77,6 +78,7 @@ def phone(
         password=password,
         transport=transport.lower(),
         codecs=tuple(part.strip().upper() for part in codec.split(",")),
+        srtp=srtp,
     )
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:

@@ -42,6 +42,7 @@ def call(
     ] = "PCMU,PCMA",
     ptime: Annotated[int, typer.Option(help="Milliseconds of sound in a packet.", min=10, max=60)] = 20,
     inband: Annotated[bool, typer.Option("--inband", help="Send digits as sound.")] = False,
+    srtp: Annotated[bool, typer.Option("--srtp", help="Encrypt the sound, or make no call.")] = False,
     hang_up_after_digits: Annotated[
         bool, typer.Option("--hang-up-after-digits", help="Hang up a second after the last key.")
     ] = False,
@@ -64,6 +65,7 @@ def call(
         codecs=tuple(part.strip().upper() for part in codec.split(",")),
         ptime=ptime,
         events=not inband,
+        srtp=srtp,
     )
     try:
         _check(settings, play)

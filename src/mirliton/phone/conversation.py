@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirliton.phone.codecs import open_codec
+from mirliton.phone.encryption import Cipher
 from mirliton.phone.hearing import Hearer
 from mirliton.phone.playing import load
 from mirliton.phone.report import CallReport
@@ -65,7 +66,9 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._said = asyncio.Event()
-        ear.on_packet = lambda data: self._hearer.receive(data, self.seconds)
+        self._cipher = Cipher(*agreed.keys) if agreed.keys else None
+        report.encryption = agreed.keys[0].suite if agreed.keys else ""
+        ear.on_packet = self._receive
         session.on_media_change = self._media_changed
         session.on_ended = self._ended
         self._ticking = asyncio.create_task(self._tick())
@@ -131,10 +134,18 @@ class Conversation:
                 count += missed
             await asyncio.sleep(max(0.0, -late))
             for data in self._talker.next():
-                self._transport.sendto(data, (self._agreed.host, self._agreed.port))
+                sealed = self._cipher.seal(data) if self._cipher else data
+                self._transport.sendto(sealed, (self._agreed.host, self._agreed.port))
             count += 1
             if self._talker.silent:
                 self._said.set()
+
+    def _receive(self, data: bytes) -> None:
+        packet = self._cipher.open(data) if self._cipher else data
+        if packet is None:
+            self.report.packets_refused += 1
+        else:
+            self._hearer.receive(packet, self.seconds)
 
     def _media_changed(self, sdp: bytes | None) -> bytes | None:
         """A re-INVITE: send where it says, as long as it is the codec that we speak."""
@@ -145,6 +156,8 @@ class Conversation:
                 return None
             if (agreed.codec, agreed.payload_type) != (self._agreed.codec, self._agreed.payload_type):
                 return None
+            if agreed.keys != self._agreed.keys:
+                self._cipher = Cipher(*agreed.keys) if agreed.keys else None
             self._agreed = agreed
             return self._offer.narrowed(agreed).text()
         return self._offer.text()

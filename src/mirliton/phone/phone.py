@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from mirliton.phone.answering import WaitingCalls, pick_up
 from mirliton.phone.conversation import Conversation, Ear
+from mirliton.phone.encryption import new_keys
 from mirliton.phone.report import CallReport
 from mirliton.phone.sdp import Agreed, AnswerUnusable, Offer, read_answer
 from mirliton.settings import SipSettings
@@ -51,7 +52,7 @@ class PhoneSettings:
     """How the phone speaks. `bind` "HOST:PORT" of SIP; port 0 takes any free one, and RTP always does.
 
     `bind` None: the address that leads to whom is called. `events` False: digits as sound. `most_waiting`: calls that
-    ring at a time; more get 486.
+    ring at a time; more get 486. `srtp`: sound is encrypted, or there is no call.
     """
 
     bind: str | None = None
@@ -64,6 +65,7 @@ class PhoneSettings:
     events: bool = True
     record_seconds: float = 3600.0
     most_waiting: int = 8
+    srtp: bool = False
 
 
 class _NoAccounts:
@@ -125,7 +127,7 @@ class Phone:
             transport.close()
             raise
         call = Conversation(session, transport, ear, offer, agreed, report, self.settings.record_seconds)
-        tell(f"answered: {report.codec}, {report.ptime} ms, sound to {agreed.host}:{agreed.port}")
+        tell(report.answer_line(agreed.host, agreed.port))
         self._keep(call)
         return call
 
@@ -193,7 +195,9 @@ class Phone:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _offer(self, port: int) -> Offer:
-        return Offer(self._host, port, self.settings.codecs, self.settings.ptime, self.settings.events)
+        settings = self.settings
+        keys = new_keys() if settings.srtp else ()
+        return Offer(self._host, port, settings.codecs, settings.ptime, settings.events, keys=keys)
 
     async def _started(self, uri: str) -> SipAgent:
         """The SIP agent, opened at the first call because only then it is known which way calls go."""

@@ -15,7 +15,7 @@ HINTS = {
     408: "nobody answered: is the server running, and is this its SIP address?",
     480: "the one you called is not there at the moment",
     486: "the one you called is busy",
-    488: "no common codec: try --codec PCMU",
+    488: "no common codec: try --codec PCMU; or only one side encrypts: try with, or without, --srtp",
     503: "the server is full or cannot be reached: try again, and check its address",
 }
 
@@ -38,6 +38,8 @@ class CallReport:
     rate: int = 8000
     ptime: int = 20
     digits_as_events: bool = True
+    encryption: str = ""  # the suite of SRTP; "": none
+    packets_refused: int = 0  # that were not encrypted with the key agreed
     packets_sent: int = 0
     digits_sent: str = ""
     digits_heard: str = ""
@@ -54,6 +56,11 @@ class CallReport:
         """0 for a call that was answered and ended well."""
         return 0 if self.answered and self.code == 200 else 1
 
+    def answer_line(self, host: str, port: int) -> str:
+        """What was agreed, for people; the sound goes to this host and port."""
+        encrypted = f"encrypted ({self.encryption})" if self.encryption else "not encrypted"
+        return f"answered: {self.codec}, {self.ptime} ms, {encrypted}, sound to {host}:{port}"
+
     def lines(self) -> list[str]:
         """The report for people."""
         if not self.answered:
@@ -69,6 +76,7 @@ class CallReport:
             f"ended after {self.seconds:.1f} s by {'us' if self.ended_by_us else 'the other side'}: {self.reason}",
             f"sent      {self.packets_sent} packets of {self.ptime} ms {self.codec}",
             f"received  {came.packets} packets, {came.lost} lost ({share:.1f} %), jitter {came.jitter:.1f} ms",
+            *([f"refused   {self.packets_refused} packets that were not encrypted"] if self.packets_refused else []),
             *([f"digits    sent {self.digits_sent} ({how})"] if self.digits_sent else []),
             *([f"digits    heard {self.digits_heard}"] if self.digits_heard else []),
         ]

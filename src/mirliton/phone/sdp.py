@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mirliton.phone.codecs import PAYLOAD_TYPES
+from mirliton.phone.encryption import Key, agreed_keys
 
 CODINGS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/8000", "OPUS": "opus/48000/2"}
 CODINGS |= {name: name for name in ("L16/48000", "L16/16000", "L16/8000")}
@@ -33,7 +34,8 @@ def clock_of(codec: str) -> int:
 class Offer:
     """What the phone can do. `events`: digits as RFC 4733; `ptime` in ms; `codecs` in order of preference.
 
-    `numbers`: payload types of what is in `CODINGS`. `event_clocks`: None for those of the codecs.
+    `numbers`: payload types of what is in `CODINGS`. `event_clocks`: None for those of the codecs. `keys`: one
+    of which encrypts the sound; none: it is not encrypted.
     """
 
     host: str
@@ -43,6 +45,7 @@ class Offer:
     events: bool = True
     numbers: Mapping[str, int] = field(default_factory=lambda: NUMBERS)
     event_clocks: tuple[int, ...] | None = None
+    keys: tuple[Key, ...] = ()
 
     def text(self) -> bytes:
         """The offer, or the answer to a re-INVITE, which for this phone is the same."""
@@ -53,13 +56,19 @@ class Offer:
             "s=call",
             f"c=IN IP4 {self.host}",
             "t=0 0",
-            f"m=audio {self.port} RTP/AVP {' '.join(str(self.numbers[name]) for name in names)}",
+            f"m=audio {self.port} {self.protocol} {' '.join(str(self.numbers[name]) for name in names)}",
             *(f"a=rtpmap:{self.numbers[name]} {CODINGS[name]}" for name in names),
             *(f"a=fmtp:{self.numbers[name]} 0-15" for name in names if name.startswith("events/")),
+            *(key.line for key in self.keys),
             f"a=ptime:{self.ptime}",
             "a=sendrecv",
         ]
         return "".join(f"{line}\r\n" for line in lines).encode()
+
+    @property
+    def protocol(self) -> str:
+        """Of the m= line."""
+        return "RTP/SAVP" if self.keys else "RTP/AVP"
 
     def _digits(self) -> list[str]:
         """At the clock of each codec, as both are parts of one stream (RFC 4733 section 2.1)."""
@@ -78,6 +87,7 @@ class Offer:
             events=self.events and agreed.event_type is not None,
             numbers=numbers,
             event_clocks=(agreed.event_clock,),
+            keys=agreed.keys[:1],
         )
 
 
@@ -85,7 +95,7 @@ class Offer:
 class Agreed:
     """Where to send which codec. `event_type` None: the other side takes no telephone events.
 
-    `event_clock`: Hz in which events say how long they last.
+    `event_clock`: Hz in which events say how long they last. `keys`: ours and theirs, or none.
     """
 
     host: str
@@ -95,6 +105,7 @@ class Agreed:
     event_type: int | None
     event_clock: int
     ptime: int
+    keys: tuple[Key, ...] = ()
 
 
 def read_answer(sdp: bytes, offer: Offer) -> Agreed:
@@ -113,6 +124,11 @@ def read_answer(sdp: bytes, offer: Offer) -> Agreed:
     codec = next((name for name in meanings if name in offer.codecs), None)
     if codec is None:
         raise AnswerUnusable(f"the answer has none of {', '.join(offer.codecs)}: {lines[media]}")
+    if fields[2] != offer.protocol:
+        raise AnswerUnusable(f"{offer.protocol} is wanted: {lines[media]}")
+    keys = agreed_keys(attributes, offer.keys)
+    if offer.keys and keys is None:
+        raise AnswerUnusable("the answer has no a=crypto that fits ours")
     clock = clock_of(codec)
     if f"events/{clock}" not in meanings:
         clock = 8000  # many gateways know no other
@@ -124,6 +140,7 @@ def read_answer(sdp: bytes, offer: Offer) -> Agreed:
         event_type=meanings.get(f"events/{clock}"),
         event_clock=clock,
         ptime=_ptime(attributes, offer, codec),
+        keys=keys or (),
     )
 
 
