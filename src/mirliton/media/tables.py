@@ -113,18 +113,7 @@ LEG = _record_type(
         ("packets_sent", "i8"),
         ("send_failures", "i8"),
         ("group", "i8"),  # the encoder that it shares with others of its mix, -1: none
-        # SRTP (RFC 3711): addresses of libsrtp's sessions, which only the engine can follow; 0: plain RTP
-        ("srtp_out", "i8"),
-        ("srtp_in", "i8"),
-        ("srtp_before", "i8"),  # of the keys before these, until the first packet with the new ones
-        ("srtp_finding", "i8"),  # how the roll-over counter of the other side is looked for, see `srtp`
-        ("srtp_roc", "i8"),  # how often our sequence numbers began again
-        ("srtcp_sent", "i8"),  # reports sent with these keys
-        ("srtp_index", "i8"),  # of the newest packet received: its roll-over counter and sequence number
-        ("srtp_ssrc", "i8"),
-        ("srtp_streams", "i8"),  # how many SSRCs were heard
-        ("srtp_refused", "i8"),
-        ("srtp_replayed", "i8"),
+        ("srtp_out", "i8"),  # address of libsrtp's session, which only the engine can follow; 0: plain RTP (RFC 3711)
         # keys that the other side is told (RFC 4733 2.5)
         ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
         ("key_timestamp", "i8"),
@@ -132,6 +121,7 @@ LEG = _record_type(
         ("key_ends", "i8"),  # end packets sent
         ("key_pause", "i8"),  # ts units until the next key may begin
         # receiving (RFC 3550 A.1, A.8)
+        ("srtp_in", "i8"),
         ("receiving", "i8"),
         ("remote_ssrc", "i8"),
         ("highest", "i8"),  # unwrapped sequence number
@@ -251,6 +241,16 @@ LEG = _record_type(
         ("clock_xx", "f8"),
         ("clock_xy", "f8"),
         ("drift", "f8"),  # ppm
+        # SRTP; plain RTP needs none of it
+        ("srtp_before", "i8"),  # a session with the keys before these, until the first packet with the new ones
+        ("srtp_finding", "i8"),  # how the roll-over counter of the other side is looked for, see `srtp`
+        ("srtp_roc", "i8"),  # how often our sequence numbers began again
+        ("srtcp_sent", "i8"),  # reports sent with these keys
+        ("srtp_index", "i8"),  # of the newest packet received: its roll-over counter and sequence number
+        ("srtp_ssrc", "i8"),
+        ("srtp_streams", "i8"),  # how many SSRCs were heard
+        ("srtp_refused", "i8"),
+        ("srtp_replayed", "i8"),
     ],
 )
 
