@@ -15,17 +15,19 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 from pystoi import stoi
+from scipy import signal
 
 from tests.media.bad_line import room
 from tests.media.netem import Network, constant
 from tests.media.opus_phone import OpusDecoder
 
-RATE = 16000
+RATE = 48000
 _VOICES = ("anna-1", "bruno-1", "carl-1", "anna-2", "bruno-2", "carl-2") * 3
 _WARM_UP = 4  # s before anything is compared
 _LAG = RATE // 5
 _CHUNK = RATE // 2
 _SEARCH = RATE // 25
+_STEP = RATE // 50
 
 Sound = NDArray[np.float64]
 
@@ -38,28 +40,28 @@ class Score:
     snr: float
 
 
-def speech(rate: int) -> Sound:
+def speech() -> Sound:
     """Three voices one after the other: a minute."""
     parts = []
     for name in _VOICES:
         with resources.files("mirliton.demo").joinpath("voices", f"{name}.flac").open("rb") as file:
             samples, own = soundfile.read(file)
-        parts.append(soxr.resample(samples, own, rate))
+        parts.append(soxr.resample(samples, own, RATE))
     whole = np.concatenate(parts)
     return np.asarray(whole * 12_000 / np.abs(whole).max())
 
 
 def heard(loss: float, seed: int, *, fec: bool) -> tuple[Sound, Sound]:
-    """What a listener hears through the engine, and what one without any concealment would, both at 16 kHz."""
-    said = speech(48_000)
+    """What a listener hears through the engine, and what one without any concealment would, both at 48 kHz."""
+    said = speech()
     network = Network(constant(20), loss=loss, seed=seed)
 
     def say(t: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(said[np.round(t * 48_000).astype(int) % len(said)])
+        return np.asarray(said[np.round(t * RATE).astype(int) % len(said)])
 
     opus: dict[str, Any] = {"bits_per_second": 24_000, "fec": fec, "loss": 10 if fec else 0}
-    with room(network, say, codec="OPUS", opus=opus, listener={"codec": "L16", "rate": RATE}) as line:
-        line.run(1000 * int(len(said) / 48_000))
+    with room(network, say, codec="OPUS", opus=opus, listener={"codec": "L16", "rate": RATE, "ptime": 10}) as line:
+        line.run(1000 * int(len(said) / RATE))
         return line.listener.heard().astype(np.float64), _without_concealment(network)
 
 
@@ -67,14 +69,16 @@ def _without_concealment(network: Network) -> Sound:
     decoder, frames = OpusDecoder(), []
     for packet, lost in network.sent:
         frames.append(np.zeros(960, np.int16) if lost else decoder.decode(packet[12:]))
-    return np.asarray(soxr.resample(np.concatenate(frames).astype(np.float64), 48_000, RATE))
+    return np.concatenate(frames).astype(np.float64)
 
 
 def _lag(sound: Sound, reference: Sound, at: int, around: int, reach: int) -> int:
     """By how many samples `sound` is behind: the likeliest within `reach` of `around`."""
-    part = reference[at : at + _CHUNK]
-    lags = range(max(0, around - reach), around + reach)
-    return max(lags, key=lambda lag: float(np.dot(part, sound[at + lag : at + lag + _CHUNK])))
+    first = max(0, around - reach)
+    part, others = reference[at : at + _CHUNK], sound[at + first : at + around + reach + _CHUNK]
+    energies = np.cumsum(np.concatenate([[0.0], others**2]))
+    size = np.sqrt(energies[_CHUNK:] - energies[:-_CHUNK] + 1)
+    return first + int(np.argmax(signal.correlate(others, part, "valid") / size))
 
 
 def aligned(sound: Sound, reference: Sound) -> Iterator[tuple[Sound, Sound]]:
@@ -89,7 +93,7 @@ def aligned(sound: Sound, reference: Sound) -> Iterator[tuple[Sound, Sound]]:
 
 def intelligibility(sound: Sound) -> float:
     """STOI against the speech itself."""
-    pairs = list(aligned(sound, speech(RATE)))
+    pairs = list(aligned(sound, speech()))
     return float(stoi(np.concatenate([b for _, b in pairs]), np.concatenate([a for a, _ in pairs]), RATE))
 
 
@@ -97,8 +101,8 @@ def segmental_snr(sound: Sound, lossless: Sound) -> float:
     """In dB, of 20 ms at a time where somebody speaks, each between -10 and 35."""
     ratios = []
     for part, reference in aligned(sound, lossless):
-        for start in range(0, _CHUNK, RATE // 50):
-            a, b = part[start : start + RATE // 50], reference[start : start + RATE // 50]
+        for start in range(0, _CHUNK, _STEP):
+            a, b = part[start : start + _STEP], reference[start : start + _STEP]
             if b.std() > 300:
                 noise = np.sum((a - b) ** 2) + 1
                 ratios.append(float(np.clip(10 * np.log10(np.sum(b**2) / noise), -10, 35)))

@@ -181,8 +181,7 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     slot = t.slots[place_of(leg, sequence)]
     span, gap = slot.span, slot.ts - record.position
     if gap > 0:
-        _cross_gap(t, leg, gap, span, sequence)
-        return False
+        return _cross_gap(t, leg, gap, span, sequence)
     record.head = sequence + 1
     if span + gap <= 0:  # all of it is in the past
         return False
@@ -219,8 +218,11 @@ def _drop(t: Tables, leg: Int, at: Int, samples: Int) -> None:
 
 
 @kernel
-def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> None:
-    """Time for which no packet exists before the next one: already waited for, a jump, or made up now."""
+def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> bool:
+    """Time for which no packet exists before the next one: already waited for, a jump, or made up now.
+
+    Says whether what was lost was heard after all, by FEC.
+    """
     record = t.legs[leg]
     if gap > _LONGEST_GAP:
         record.position += gap
@@ -230,9 +232,11 @@ def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> None:
         record.waited -= credit
     elif record.codec == OPUS and gap <= span and record.talking and _is_repeated_by(t, leg, sequence):
         record.position += recover(t, leg, _payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
+        return True
     else:
         part = min(gap - span if record.codec == OPUS and gap > span else gap, _MOST_GUESSED)
         record.position += conceal(t, leg, part)
+    return False
 
 
 @kernel
