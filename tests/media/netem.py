@@ -45,6 +45,8 @@ class Network:
     repeated: float = 0.0
     in_order: bool = True
     seed: int = 1
+    drop: set[int] = field(default_factory=set)
+    """Numbers of packets (from 0) that are lost anyway."""
 
     def __post_init__(self) -> None:
         self._generator = np.random.default_rng(self.seed)
@@ -59,7 +61,7 @@ class Network:
         """A packet starts at `at` ms."""
         generator = self._generator
         self._bad = generator.random() >= self.burst_ends if self._bad else generator.random() < self.burst_begins
-        lost = bool(generator.random() < (self.burst_loss if self._bad else self.loss))
+        lost = bool(generator.random() < (self.burst_loss if self._bad else self.loss)) or len(self.sent) in self.drop
         self.sent.append((packet, lost))
         if lost:
             return
