@@ -104,7 +104,7 @@ def load(folder: Path, codec: str, callers: range) -> Iterator[Load]:
 def listen(bridge: FakeBridge, folder: Path, codec: str = "pcmu", seconds: float = 2.0) -> Heard:
     """What is heard through the bridge."""
     callers = free_range(CALLERS, 2)
-    with load(folder, codec, callers) as started, bridged(bridge, callers) as port:
+    with bridged(bridge, callers) as port, load(folder, codec, callers) as started:
         started.connect([port] * CALLERS)
         time.sleep(0.3)
         started.begin()

@@ -1,5 +1,6 @@
 """Free ports of 127.0.0.1, below those that the kernel hands out to others."""
 
+import random
 import socket
 from pathlib import Path
 
@@ -11,10 +12,15 @@ class NoPorts(Exception):
     """There are not enough free ports on this machine."""
 
 
-def free_range(count: int, stride: int = 1, *, above: int = _LOWEST) -> range:
-    """`count` UDP ports, `stride` apart, the first one even. Raises `NoPorts`."""
+def free_range(count: int, stride: int = 1, *, above: int | None = None) -> range:
+    """`count` UDP ports, `stride` apart, the first one even. Raises `NoPorts`.
+
+    Looked for from anywhere in the lower half of what there is, as others may be looking just now; or `above` a port.
+    """
     span = count * stride
     highest = _first_ephemeral()
+    if above is None:
+        above = _LOWEST + random.randrange(max(1, (highest - _LOWEST - 2 * span) // 2))
     first = above + above % 2
     while first + span <= highest:
         ports = range(first, first + span, stride)
