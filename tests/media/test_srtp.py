@@ -265,6 +265,16 @@ def test_nothing_of_the_keys_stays_with_a_leg_that_is_closed(bench: EngineBench)
     assert len(caller.sealed[count]) == 12 + 160, "plain again"
 
 
+def test_only_the_keyring_remembers_keys(bench: EngineBench) -> None:
+    keys = new_keys()
+    add(bench, SecureCaller(keys, silence), keys)
+    agreed = bench.engine._sound._agreed
+    assert agreed[0].srtp is None
+    bench.apply(m.CloseLeg(0))
+    assert agreed == {}
+    assert bench.engine._keys._sessions == {}
+
+
 def test_keys_are_not_told_to_whoever_prints_a_command(bench: EngineBench) -> None:
     keys = new_keys()
     bench.add(FakeCaller(silence))

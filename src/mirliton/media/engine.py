@@ -287,6 +287,7 @@ class Engine:
         self._forget_offered(leg)
         self._retire(leg)
         self._keys.forget(leg)
+        self._sound.forget(leg)
         t.legs.view(np.ndarray)[leg] = np.zeros((), LEG)
         for name in _NOWHERE:
             record[name] = -1

@@ -7,6 +7,8 @@ and encoded at the rate of the mix; nothing else ever changes its rate.
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from mirliton.media import messages as m
 from mirliton.media.codecs import g722, opus
 from mirliton.media.expected_loss import count_listener
@@ -58,7 +60,7 @@ class Sounding:
         """Codec, packet time and the like, at the beginning or by a new agreement."""
         t, record = self._t, self._t.legs[c.leg]
         before = None if fresh else self._agreed.get(c.leg)
-        self._agreed[c.leg] = c
+        self._agreed[c.leg] = replace(c, srtp=None)  # keys are the keyring's alone
         if before is not None and _same_sound(before, c):
             return
         mix = int(record.mix)
