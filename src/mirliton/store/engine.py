@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
+from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 10_000
@@ -44,3 +45,9 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("mirliton_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def undo(connection: AdaptedConnection, _record: Any, _problem: BaseException | None) -> None:
+        """A transaction whose task was cancelled while SQLite worked. Closing alone would not end it: SQLite keeps a
+        connection, its transaction and the write lock until the last statement is let go, and the traceback has one."""
+        connection.run_async(lambda driver: driver.rollback())
