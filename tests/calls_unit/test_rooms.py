@@ -13,7 +13,7 @@ from mirliton.calls.inbound import InboundCalls, Way
 from mirliton.calls.live import BadMedia, LiveRooms, NoSuchParticipant, NoSuchRoom, Refused
 from mirliton.calls.negotiation import Repertoire
 from mirliton.calls.rooms import Rooms
-from mirliton.media.types import Chunk
+from mirliton.media.types import Chunk, LegStatistics
 from mirliton.sip.sdp import make_offer
 from mirliton.sip.types import Session
 from mirliton.sounds.addresses import SoundNotFound
@@ -256,6 +256,30 @@ async def test_a_phone_that_has_gone_silent_is_hung_up_but_not_on_hold() -> None
     await asyncio.sleep(50)
     assert held.over is None, "a phone that has just come back has its time to send"
     held.end()
+    await house.nothing_is_left()
+
+
+async def test_phones_that_send_are_seldom_looked_at_and_their_silence_is_still_noticed_in_time() -> None:
+    house = House()
+    caller, looks = await house.ring("a"), 0
+    leg = house.legs["a"]
+
+    def statistics() -> LegStatistics:
+        nonlocal looks
+        looks += 1
+        return FakeLeg.statistics(leg)
+
+    leg.statistics = statistics  # type: ignore[method-assign]
+    await asyncio.sleep(600)
+    assert 0 < looks <= 11, "once in the time that a phone may be silent"
+    fell_silent = asyncio.get_running_loop().time()
+    for _ in range(60):
+        leg.silent_for_ms = (asyncio.get_running_loop().time() - fell_silent) * 1000
+        await asyncio.sleep(1)
+    early = caller.over
+    leg.silent_for_ms = 61_000
+    await asyncio.sleep(9)
+    assert (early, caller.over) == (None, "hung up here")
     await house.nothing_is_left()
 
 

@@ -90,7 +90,7 @@ class InboundCalls:
         self._sound_statistics = sound_statistics or SoundStatistics()
         self._repertoire = repertoire or Repertoire()
         self._trunk_repertoire = trunk_repertoire or self._repertoire
-        self._calls: set[Call] = set()
+        self._calls: dict[Call, float] = {}  # and until when none has been silent for too long
         self._sweeping: asyncio.TimerHandle | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -148,7 +148,7 @@ class InboundCalls:
         return Way(account.account_id, lambda call: self._run_flow(call, route, account.language or LANGUAGE))
 
     async def _see_through(self, call: Call, way: Way) -> None:
-        self._calls.add(call)
+        self._calls[call] = asyncio.get_running_loop().time() + self._rtp_timeout
         self.statistics.active += 1
         self._sweep_later()
         try:
@@ -160,7 +160,7 @@ class InboundCalls:
             _log.exception("call failed", call_id=call.info.call_id)
             call.refuse(500)
         finally:
-            self._calls.discard(call)
+            del self._calls[call]
             self.statistics.active -= 1
             self.statistics.not_acceptable += call.refused_with == 488
             await call.hang_up()
@@ -170,16 +170,25 @@ class InboundCalls:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Hang up calls whose phone has gone: no packet for a long time, and not on hold."""
+        """Hang up calls whose phone has gone: no packet for a long time, and not on hold.
+
+        Silence grows no faster than time, so a call that was heard just now need not be looked at for a while.
+        """
         self._sweeping = None
-        for call in self._calls:
-            if call.silent_seconds > self._rtp_timeout:
-                self.statistics.silent += 1
-                _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
-                ending = asyncio.get_running_loop().create_task(call.hang_up())
-                self._endings.add(ending)
-                ending.add_done_callback(self._endings.discard)
+        now = asyncio.get_running_loop().time()
+        for call in [call for call, look_at in self._calls.items() if look_at <= now]:
+            silent = call.silent_seconds
+            self._calls[call] = now + self._rtp_timeout - silent
+            if silent > self._rtp_timeout:
+                self._hang_up_silent(call)
         self._sweep_later()
+
+    def _hang_up_silent(self, call: Call) -> None:
+        self.statistics.silent += 1
+        _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
+        ending = asyncio.get_running_loop().create_task(call.hang_up())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
 
 def _info(session: Session, account_id: str) -> CallerInfo:

@@ -56,7 +56,9 @@ class MediaLink:
         self._shared = os.memfd_create("mirliton-legs")
         os.ftruncate(self._shared, shared_table_bytes(media.max_legs))
         self._taps = TapMemory(media.max_taps)
-        self._records, self._counters = map_shared(self._shared, media.max_legs, writable=False)
+        records, self._counters = map_shared(self._shared, media.max_legs, writable=False)
+        # Rows of `np.void` give their fields sooner than those of `np.record`.
+        self._records = records.view(np.dtype((np.void, records.dtype)), np.ndarray)
         self._legs: dict[int, LegHandle] = {}
         self._mixes: dict[int, MixHandle] = {}
         self._plays: dict[int, tuple[Playing, LegHandle | MixHandle]] = {}
@@ -229,7 +231,7 @@ class MediaLink:
 
     def speaking(self) -> Iterator[tuple[str, bool]]:
         """(codec, whether it is heard now) of every call that has sound."""
-        return ((leg.codec, leg.talks) for leg in self._legs.values() if leg.codec)
+        return ((codec, leg.talks) for leg in self._legs.values() if (codec := leg.codec))
 
     def tick_lateness(self) -> tuple[list[tuple[float, int]], float]:
         """How late ticks began since the start: (seconds, ticks that were not later) in rising order, and the sum."""
@@ -279,7 +281,7 @@ class MediaLink:
 
     def record(self, leg: int) -> NDArray[np.void]:
         """See `handles.Desk`."""
-        return self._records.view(np.ndarray)[leg : leg + 1][0]  # type: ignore[no-any-return]
+        return self._records[leg]  # type: ignore[no-any-return]
 
     def now(self) -> int:
         """See `handles.Desk`."""

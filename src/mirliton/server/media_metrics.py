@@ -30,9 +30,9 @@ class MediaMetrics(Collector):
     def _present(self) -> Iterator[Metric]:
         spoken: Counter[str] = Counter()
         talking = 0
-        for codec, talks in self._engine.speaking():
-            spoken[codec] += 1
-            talking += talks
+        for (codec, talks), count in Counter(self._engine.speaking()).items():
+            spoken[codec] += count
+            talking += count * talks
         yield GaugeMetricFamily("mirliton_media_talking", "Callers who are heard at this moment", value=talking)
         legs = GaugeMetricFamily("mirliton_media_legs_by_codec", "Calls with sound", labels=["codec"])
         for codec, count in sorted(spoken.items()):

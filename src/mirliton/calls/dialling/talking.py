@@ -90,11 +90,17 @@ class AnsweredCalls:
                     self._statistics.over_budget += 1
                     _log.warning("call hung up: no minutes left", call_id=call.info.call_id, account_id=pays)
                     await call.hang_up()
-            if 0 < self._rtp_timeout < call.silent_seconds:
+            silent = call.silent_seconds
+            if 0 < self._rtp_timeout < silent:
                 self._statistics.silent += 1
                 _log.info("call hung up: no sound arrives", call_id=call.info.call_id)
                 await call.hang_up()
-            await asyncio.wait([attending], timeout=LOOK_SECONDS)
+            due = paid_until - loop.time() if pays is not None else MINUTE
+            await asyncio.wait([attending], timeout=max(LOOK_SECONDS, min(due, self._unheard_for(silent))))
+
+    def _unheard_for(self, silent: float) -> float:
+        """How long it takes at least until a call that has been silent for so long is so for too long; in seconds."""
+        return self._rtp_timeout - silent if self._rtp_timeout > 0 else MINUTE
 
     def _failed(self, call: Call) -> None:
         """Only where an exception is at hand."""
