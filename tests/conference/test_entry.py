@@ -298,3 +298,13 @@ async def test_rooms_of_two_accounts_with_one_name_do_not_meet() -> None:
     assert rooms.find("other", ID) is None
     stranger = ScriptedCaller(account_id="other")
     assert await go(stranger, {"id": ID, "config": {"max_participants": 2}}, rooms=rooms) is not None
+
+
+async def test_callers_share_the_settings_of_a_running_room_that_say_the_same() -> None:
+    rooms, room = running(1)
+    same = await go(ScriptedCaller(), {"id": ID}, document(), rooms=rooms)
+    changed = await go(ScriptedCaller(), {"id": ID}, document(max_members_media="full"), rooms=rooms)
+    assert same is not None
+    assert same.room is room.settings
+    assert changed is not None
+    assert changed.room.max_members_sound == "full"

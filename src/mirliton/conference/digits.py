@@ -66,19 +66,25 @@ def _compiled(expression: str) -> Any:
         return None
 
 
+@lru_cache(1024)
+def _table(bindings: tuple[Binding, ...]) -> tuple[dict[str, Binding], list[tuple[Any, Binding]], frozenset[str]]:
+    """Bindings of keys, those of expressions, and beginnings of keys: one for all members who have the same."""
+    exact: dict[str, Binding] = {}
+    expressions: list[tuple[Any, Binding]] = []
+    for binding in bindings:
+        digits = binding.digits.removeprefix("=")
+        if digits.startswith("~"):
+            expressions.append((_compiled(digits[1:]), binding))
+        else:
+            exact[digits] = binding
+    return exact, expressions, frozenset(digits[:end] for digits in exact for end in range(1, len(digits)))
+
+
 class DigitMatcher:
     """One member's digits. `bindings` have passed `check_digits`."""
 
     def __init__(self, bindings: Iterable[Binding], digit_seconds: float = DIGIT_SECONDS) -> None:
-        self._exact: dict[str, Binding] = {}
-        self._expressions: list[tuple[Any, Binding]] = []
-        for binding in bindings:
-            digits = binding.digits.removeprefix("=")
-            if digits.startswith("~"):
-                self._expressions.append((_compiled(digits[1:]), binding))
-            else:
-                self._exact[digits] = binding
-        self._prefixes = {digits[:end] for digits in self._exact for end in range(1, len(digits))}
+        self._exact, self._expressions, self._prefixes = _table(tuple(bindings))
         self._digit_seconds = max(digit_seconds, DIGIT_SECONDS)
         self._buffer = ""
         self._deadline: float | None = None

@@ -101,7 +101,7 @@ async def enter(
     if flag(action, "moderator"):
         role = Role.MODERATOR
     admission = Admission(
-        room_settings(conference, configuration),
+        _shared(room_settings(conference, configuration), rooms),
         caller_settings(action, conference.document, configuration, role),
         conference,
     )
@@ -110,6 +110,14 @@ async def enter(
     if dialogue.play_name and names is not None:
         admission = await _named(caller, admission, action, configuration, dialogue, names)
     return await _last_steps(caller, admission, rooms, names)
+
+
+def _shared(settings: RoomSettings, rooms: RunningRooms) -> RoomSettings:
+    """The running room's own object if it says the same: all callers keep their settings as long as they talk."""
+    running = rooms.find(settings.account_id, settings.conference_id)
+    if running is None or (running.settings, running.settings.sources) != (settings, settings.sources):
+        return settings
+    return running.settings
 
 
 async def turn_away(caller: Caller, sound: str, language: str) -> None:

@@ -88,13 +88,13 @@ class InviteUsage:
         self._timers = Timers()
         self._acceptance: _Acceptance | None = None
         self._session_timer: SessionTimer | None = None
-        self._their_methods: set[str] = set()
+        self._they_update = False  # whether they take UPDATE
         self._reinvite: bytes | None = None  # our offer that is under way or waits for its turn after glare
         self._refreshing = False  # that offer only refreshes the session timer: nobody waits for its answer
         self._glares = 0
         self._acks: dict[int, Request] = {}
         self._bye_after_ack = False
-        self._tried_authorization: set[int] = set()
+        self._tried_authorization: frozenset[int] = frozenset()
 
     # -- what the owner reads ------------------------------------------------------------------------------------------
 
@@ -289,9 +289,9 @@ class InviteUsage:
             again = self.dialog.request(request.method)
             _copy_body_and_extras(request, again)
             if authorize(again, response):
-                self._tried_authorization.add(cseq(again)[0])
+                self._tried_authorization |= {cseq(again)[0]}
                 return [Ask(again)]
-        self._tried_authorization.discard(sequence)
+        self._tried_authorization -= {sequence}
         if request.method == "BYE":
             return self._gone("hung up here")
         if response.code in (408, 481) and self.phase is not Phase.ENDED:
@@ -352,7 +352,7 @@ class InviteUsage:
             self.dialog.refresh_target(response)
             self._run_session_timer(agree_as_uac(response, self._policy.timer), now)
         elif response.code in (405, 501):
-            self._their_methods.discard("update")
+            self._they_update = False
             return self._refresh(now)
         return []
 
@@ -404,7 +404,7 @@ class InviteUsage:
     def _refresh(self, now: float) -> list[Output]:
         if self.phase is not Phase.CONNECTED:
             return []
-        if "update" in self._their_methods:
+        if self._they_update:
             return [Ask(self._refresh_request("UPDATE"))]
         if self._reinvite is not None or self._acceptance is not None or self.local_sdp is None:
             return []
@@ -413,7 +413,7 @@ class InviteUsage:
 
     def _note_methods(self, message: Request | Response) -> None:
         if message.headers.get("Allow") is not None:
-            self._their_methods = tokens(message, "Allow")
+            self._they_update = "update" in tokens(message, "Allow")
 
 
 def _copy_body_and_extras(source: Request, target: Request) -> None:

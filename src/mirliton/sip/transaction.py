@@ -159,9 +159,11 @@ class InviteServer(_Machine):
             return [Transmit(to_wire(response), repeat=True)]
         if self.state is not State.PROCEEDING:
             return []
-        self._last = to_wire(response)
+        data = to_wire(response)
         self._timers.stop("trying")
-        if 200 <= response.code < 300:
+        accepted = 200 <= response.code < 300
+        self._last = None if accepted else data  # a 2xx is the session's to repeat
+        if accepted:
             self.state = State.ACCEPTED
             self._timers.start("L", now + self._timing.give_up)
         elif response.code >= 300:
@@ -169,7 +171,7 @@ class InviteServer(_Machine):
             self._timers.start("H", now + self._timing.give_up)
             if not self._reliable:
                 self._timers.start("G", now + self._interval)
-        return [Transmit(self._last)]
+        return [Transmit(data)]
 
     def _fired(self, name: str, now: float) -> list[Output]:
         if name == "trying":
