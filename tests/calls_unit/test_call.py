@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mirliton.calls.call import Call
+from mirliton.calls.call import MAX_TYPED, Call
 from mirliton.calls.sound_queue import SoundStatistics
 from mirliton.conference.ports import CallerInfo, HungUp
 
@@ -271,3 +271,20 @@ async def test_a_flood_of_sounds_and_digits_is_bounded() -> None:
     await asyncio.sleep(1000)
     line.type("1" * 500)
     assert await line.call.collect([], "en-us", **ENTRY) == "1" * 16
+
+
+async def test_two_may_wait_for_news_of_a_call_and_one_that_gives_up_takes_nothing_from_the_other() -> None:
+    line = await answered()
+    staying, leaving = (asyncio.ensure_future(line.call.until_released()) for _ in range(2))
+    await asyncio.sleep(1)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    line.call.release("3001")
+    assert await asyncio.wait_for(staying, 1) == "3001"
+
+
+async def test_of_too_many_keys_the_last_ones_count() -> None:
+    line = await answered()
+    line.type("1" * 10 + "2" * (MAX_TYPED - 1) + "3")
+    entry = await line.call.collect([], "en-us", **{**ENTRY, "max_digits": MAX_TYPED})
+    assert entry == "2" * (MAX_TYPED - 1) + "3"

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -74,13 +73,13 @@ class Call:
         self._settle_seconds = settle_seconds
         self._sounds = LegSounds(leg, sounds, info.account_id, sound_statistics, self._tell)
         self._digits = DigitSources()
-        self._typed: deque[str] = deque(maxlen=MAX_TYPED)
+        self._typed: list[str] = []
         self._barge_in = True
         self._answered = False
         self._connected = False
         self._ended: str | None = None
         self._onward: str | None = None
-        self._news: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         leg.on_digit = lambda digit: self._pressed("rtp", digit)
         session.on_digit = lambda digit: self._pressed("info", digit)
         session.on_media_change = self._media_changed
@@ -302,14 +301,14 @@ class Call:
         if self.on_digit is not None:
             self.on_digit(digit)
             return
-        self._typed.append(digit)
+        self._typed = [*self._typed[1 - MAX_TYPED :], digit]
         if self._barge_in:
             self.stop_sounds()
         self._tell()
 
     def _feed(self, entry: DigitEntry) -> None:
         while self._typed and not entry.complete:
-            entry.press(self._typed.popleft(), self._loop.time())
+            entry.press(self._typed.pop(0), self._loop.time())
 
     # Media
 
@@ -391,8 +390,9 @@ class Call:
             raise HungUp(self._ended)
 
     def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            _wake(news)
 
     async def _next(self, deadline: float | None = None) -> None:
         """Something may have changed, or the time is up. Raises `HungUp`."""
@@ -400,8 +400,19 @@ class Call:
         self._check()
 
     async def _wait(self, deadline: float | None) -> None:
-        news = self._news
-        if news is None or news.done():
-            news = self._news = self._loop.create_future()
-        left = None if deadline is None else max(deadline - self._loop.time(), 0.0)
-        await asyncio.wait([news], timeout=left)
+        """Every call waits here for most of its time: it takes no more than a future of its own."""
+        news = self._loop.create_future()
+        self._waiting.append(news)
+        timer = None if deadline is None else self._loop.call_at(deadline, _wake, news)
+        try:
+            await news
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if news in self._waiting:
+                self._waiting.remove(news)
+
+
+def _wake(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)

@@ -1,6 +1,5 @@
 """Keys that a caller presses: one press heard twice, and one entry gathered (semantics 1.5.2). Time is passed in."""
 
-from collections import deque
 from dataclasses import dataclass
 
 ECHO_SECONDS = 1.0
@@ -24,7 +23,7 @@ class DigitSources:
     def __init__(self, echo_seconds: float = ECHO_SECONDS) -> None:
         self.echoes = 0
         self._echo_seconds = echo_seconds
-        self._recent: deque[_Press] = deque(maxlen=_REMEMBERED)
+        self._recent: list[_Press] = []
 
     def is_new(self, source: str, digit: str, now: float) -> bool:
         """Whether this report is a press that was not heard before."""
@@ -34,7 +33,7 @@ class DigitSources:
                 press.echoed = True
                 self.echoes += 1
                 return False
-        self._recent.append(_Press(digit, source, now))
+        self._recent = [*self._recent[1 - _REMEMBERED :], _Press(digit, source, now)]
         return True
 
 

@@ -1,7 +1,6 @@
 """Sounds keep the order in which they were asked for, though finding each takes its own time."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,7 +43,7 @@ class SoundQueue:
         self._account_id = account_id
         self._statistics = statistics
         self._limit = limit
-        self._waiting: deque[_Wanted] = deque()
+        self._waiting: list[_Wanted] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -82,7 +81,7 @@ class SoundQueue:
 
     async def _work(self) -> None:
         while self._waiting:
-            wanted = self._waiting.popleft()
+            wanted = self._waiting.pop(0)
             found = await self._resolve(wanted)
             if not self._waiting:
                 self._task = None
