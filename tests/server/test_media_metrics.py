@@ -12,7 +12,7 @@ from mirliton.benchmark.server import parse_metrics
 from mirliton.media import counting
 from mirliton.media.ended_calls import EndedCalls
 from mirliton.media.link import MediaLink
-from mirliton.media.process import _Lateness
+from mirliton.media.running import note_lateness
 from mirliton.media.types import LegStatistics
 from mirliton.server.media_metrics import MediaMetrics
 
@@ -26,7 +26,6 @@ class FakeLink:
     def __init__(self) -> None:
         self.ended = EndedCalls()
         self._counters = np.zeros(counting.SIZE, np.int64)
-        self.late = _Lateness()
 
     def speaking(self) -> Iterator[tuple[str, bool]]:
         return iter([("PCMU", True), ("PCMU", False), ("OPUS", True)])
@@ -34,7 +33,7 @@ class FakeLink:
     tick_lateness = MediaLink.tick_lateness
 
     def tick(self, late: int) -> None:
-        self.late.note(late, self._counters)
+        note_lateness(self._counters, late)
 
 
 def shown(link: FakeLink) -> dict[tuple[str, tuple[str, ...]], float]:

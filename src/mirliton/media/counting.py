@@ -35,7 +35,9 @@ LATE_NS = tuple(
 """Nanoseconds, in steps of about 1.5."""
 LATE_SUM = LATE_TICKS + len(LATE_NS) + 1
 """Nanoseconds that all ticks were late, together."""
-SIZE = LATE_SUM + 1
+LATE_MOST = LATE_SUM + 1
+"""Nanoseconds that one of them was late at most, since it was last asked for."""
+SIZE = LATE_MOST + 1
 
 NAMES = {
     "packets_in": PACKETS_IN,

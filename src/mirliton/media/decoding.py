@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
+from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
 from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples, opus_packet_has_lbrr
 from mirliton.media.digits import listen
 from mirliton.media.gate import judge_nothing, judge_packet, judge_silence
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
-from mirliton.media.limits import HISTORY, MAX_PTIME
+from mirliton.media.limits import HISTORY_MS, MAX_PTIME
 from mirliton.media.samples import clear, copy, look_up
 from mirliton.media.tables import G722, L16, OPUS, PCMA, Tables
 
@@ -173,20 +174,27 @@ def _join(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
     overlap = min(samples, record.rate // 400)
     for i in range(overlap):
         weight = np.float32(i + 1) / overlap
-        guess = _guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate)
+        guess = _guess(history_of(t, leg), record.conceal_lag, record.conceal_run + i, record.rate)
         out[i] = np.int64(weight * out[i] + (1 - weight) * guess)
 
 
 @kernel
 def _keep_history(t: Tables, leg: Int, heard: NDArray[np.int16], samples: Int) -> None:
     """Remember the last 30 ms that were said, for guesses."""
-    line, past = t.lines[leg].history, t.scratch[0].past
-    if samples >= HISTORY:
-        copy(heard[samples - HISTORY :], line, HISTORY)
+    line, past = history_of(t, leg), t.scratch[0].past
+    kept = _kept(t.legs[leg].rate)
+    if samples >= kept:
+        copy(heard[samples - kept :], line, kept)
         return
-    copy(line[samples:], past, HISTORY - samples)
-    copy(past, line, HISTORY - samples)
-    copy(heard, line[HISTORY - samples :], samples)
+    copy(line[samples:], past, kept - samples)
+    copy(past, line, kept - samples)
+    copy(heard, line[kept - samples :], samples)
+
+
+@kernel
+def _kept(rate: Int) -> Int:
+    """How many samples of what was said are remembered: the newest is the last of them."""
+    return np.int64(rate * HISTORY_MS // 1000)
 
 
 @kernel
@@ -195,19 +203,19 @@ def _guess(history: NDArray[np.int16], lag: Int, at: Int, rate: Int) -> Real:
     fade = 1.0 - at * 1000.0 / (_FADE_MS * rate)
     if fade <= 0:
         return 0.0
-    return np.float64(fade * history[HISTORY - lag + at % lag])
+    return np.float64(fade * history[_kept(rate) - lag + at % lag])
 
 
 @kernel
 def _best_lag(history: NDArray[np.int16], rate: Int) -> Int:
     """The period (2.5 to 15 ms) after which the last 10 ms repeat best."""
     span, best, best_score = rate // 100, rate // 200, -1.0
-    step = rate // 8000
+    step, kept = rate // 8000, _kept(rate)
     for lag in range(rate // 400, rate * 15 // 1000, (step + 1) // 2):
         product, energy = 0.0, 1.0
         for i in range(0, span, 2 * step):
-            earlier = np.float64(history[HISTORY - span - lag + i])
-            product += earlier * history[HISTORY - span + i]
+            earlier = np.float64(history[kept - span - lag + i])
+            product += earlier * history[kept - span + i]
             energy += earlier * earlier
         score = product / np.sqrt(energy)
         if score > best_score:
@@ -219,6 +227,6 @@ def _best_lag(history: NDArray[np.int16], rate: Int) -> Int:
 def _repeat(t: Tables, leg: Int, out: NDArray[np.int16], samples: Int) -> None:
     record = t.legs[leg]
     if record.conceal_run == 0:
-        record.conceal_lag = _best_lag(t.lines[leg].history, record.rate)
+        record.conceal_lag = _best_lag(history_of(t, leg), record.rate)
     for i in range(samples):
-        out[i] = np.int64(_guess(t.lines[leg].history, record.conceal_lag, record.conceal_run + i, record.rate))
+        out[i] = np.int64(_guess(history_of(t, leg), record.conceal_lag, record.conceal_run + i, record.rate))

@@ -72,7 +72,7 @@ def note_arrival(t: Tables, leg: Int, ts: Int, span: Int, arrival: Int) -> Int:
 @kernel
 def count_lateness(t: Tables, leg: Int, late: Int) -> None:
     """Put one packet into the histogram and move the quantile to where it is now: a step or two, whatever the size."""
-    record, bins = t.legs[leg], t.lines[leg].lateness
+    record, bins = t.legs[leg], t.near[leg].lateness
     if record.lateness_weight < 1.0 or record.lateness_weight > _HEAVIEST:
         _weigh_anew(t, leg)
     place = min(late // _BIN, LATENESS_BINS - 1)
@@ -92,7 +92,7 @@ def count_lateness(t: Tables, leg: Int, late: Int) -> None:
 @kernel
 def _weigh_anew(t: Tables, leg: Int) -> None:
     """The first packet of all, or the weights have grown too large."""
-    record, bins = t.legs[leg], t.lines[leg].lateness
+    record, bins = t.legs[leg], t.near[leg].lateness
     if record.lateness_weight < 1.0:
         clear(bins, LATENESS_BINS)
         record.lateness_weight, record.lateness_total, record.lateness_above = 1.0, 0.0, 0.0

@@ -26,7 +26,7 @@ def fill(t: Tables, e: Int, samples: Int) -> bool:
         return True
     if encoder.used + samples > FIFO:
         encoder.used = 0
-    copy(t.scratch[0].frame, encoder.fifo[encoder.used :], samples)
+    copy(t.scratch[0].frame, t.fifos[e, encoder.used :], samples)
     encoder.used += samples
     return False
 
@@ -37,10 +37,11 @@ def take(t: Tables, e: Int) -> Int:
     encoder = t.encoders[e]
     if encoder.used < encoder.packet:
         return np.int64(-1)
-    count = encode(t, e, encoder.fifo) if encoder.wanted else np.int64(0)
+    count = encode(t, e, t.fifos[e]) if encoder.wanted else np.int64(0)
     encoder.used -= encoder.packet
+    fifo = t.fifos[e]
     for i in range(encoder.used):
-        encoder.fifo[i] = encoder.fifo[encoder.packet + i]
+        fifo[i] = fifo[encoder.packet + i]
     return count
 
 
@@ -71,7 +72,7 @@ def go_on_alone(t: Tables, group: Int, own: Int) -> None:
     encoder.most_bytes = shared.most_bytes
     encoder.prepared = shared.prepared
     encoder.used = shared.used
-    copy(shared.fifo, encoder.fifo, shared.used)
+    copy(t.fifos[group], t.fifos[own], shared.used)
     if shared.codec == G722:
         copy(shared.g722, encoder.g722, G722_STATE)
     elif shared.codec == OPUS:

@@ -21,6 +21,7 @@ from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
 from mirliton.media.reporting import say_goodbye, schedule, unschedule
+from mirliton.media.running import run, step
 from mirliton.media.sounding import Sounding, clock_of
 from mirliton.media.sources import (
     RETIRED,
@@ -43,7 +44,6 @@ from mirliton.media.tables import (
     TALKING,
     Tables,
 )
-from mirliton.media.tick import step
 
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
@@ -145,11 +145,19 @@ class Engine:
 
     def step(self, now: int, real_offset: int = 0) -> int:
         """Let time pass: read, mix, send. Returns when the next tick is due (ns), -1 when nothing runs."""
+        self._forget_the_past(now)
+        return step(self._t, self._places, now, real_offset)
+
+    def run(self, descriptor: int, due: int, now: int, until: int) -> int:
+        """Step on time, as `running.run_tables` says. `now`: of the system's clock, ns."""
+        self._forget_the_past(now)
+        return run(self._t, self._places, descriptor, due, until)
+
+    def _forget_the_past(self, now: int) -> None:
         self._now = now
-        if self._retired and self._retired[0][0] < now:
+        while self._retired and self._retired[0][0] < now:
             forget(self._t, self._retired.popleft()[1], RETIRED)
         self._keys.expire(now)
-        return step(self._t, self._places, now, real_offset)
 
     @property
     def counters(self) -> NDArray[np.int64]:

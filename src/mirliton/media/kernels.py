@@ -1,4 +1,4 @@
-"""How kernels are compiled: small functions that run as plain Python, and compiled inside the one entry, `tick.step`.
+"""How kernels are compiled: small functions that run as plain Python, and compiled inside the one entry, `running.run`.
 
 `kernel` marks a function that compiled code may call; called from Python it stays Python, so that commands, which run
 rarely, need no compiler and tests can step through it. `entry` compiles, and keeps the machine code in a folder whose
@@ -43,7 +43,7 @@ def _cache_folder() -> Path:
 
 
 _ABOUT_ALL = 100
-"""How many functions and specialisations `tick.step` consists of, for a progress bar."""
+"""How many functions and specialisations `running.run` consists of, for a progress bar."""
 
 
 class _Watch(event.Listener):

@@ -5,12 +5,13 @@ said last is kept, and when the gate opens the leg is heard from where its word 
 the word lasts. The delay is given back in the next pause, or when the gate shuts. A word that begins loud is not
 delayed. With energy level 0 there is no gate, and with it no delay.
 
-What a leg said lies in `LINE.said`: whole frames, of which the newest begins at `said_at`.
+What a leg said lies in `said_of` the leg: whole frames, of which the newest begins at `said_at`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media.buffers import said_of
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import LOOK_BACK_MS
 from mirliton.media.samples import clear, copy, mean_size
@@ -71,7 +72,7 @@ def _ring(samples: Int, interval: Int) -> Int:
 
 @kernel
 def _keep(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
-    record, said = t.legs[leg], t.lines[leg].said
+    record, said = t.legs[leg], said_of(t, leg)
     ring = _ring(samples, interval)
     if record.said_frame != samples:
         clear(said, ring)
@@ -87,7 +88,7 @@ def _keep(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
 @kernel
 def _recall(t: Tables, leg: Int, samples: Int, interval: Int, back: Int, out: NDArray[np.int16]) -> None:
     """`out[0 : back + samples]` = what was said from `back` samples before the newest frame on, to its end."""
-    record, said = t.legs[leg], t.lines[leg].said
+    record, said = t.legs[leg], said_of(t, leg)
     ring, count = _ring(samples, interval), back + samples
     start = record.said_at - back
     if start < 0:

@@ -15,15 +15,15 @@ from numba.core import types
 from numba.extending import intrinsic, models, overload_attribute, register_model
 from numpy.typing import NDArray
 
-from mirliton.media.limits import BATCH, OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES
+from mirliton.media.limits import BATCH, FIFO, MAX_FRAME, OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES, RECEIVE_BYTES
 from mirliton.media.tables import (
     CHUNK,
     ENCODER,
-    INBOX,
+    ENVELOPE,
     LEG,
     LINE,
     MIX,
-    OUTBOX,
+    NEAR,
     PLAY,
     RELATION,
     SCRATCH,
@@ -121,9 +121,12 @@ def _define(name: str, dtype: Any, shape: tuple[int, ...]) -> None:
 
 _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "legs": (LEG, ()),
+    "near": (NEAR, ()),
     "lines": (LINE, ()),
+    "spoken": (np.float32, (MAX_FRAME,)),
     "mixes": (MIX, ()),
     "encoders": (ENCODER, ()),
+    "fifos": (np.int16, (FIFO,)),
     "opus_encoders": (np.int64, (OPUS_ENCODER_BYTES // 8,)),
     "opus_decoders": (np.int64, (OPUS_DECODER_BYTES // 8,)),
     "slots": (SLOT, ()),
@@ -139,9 +142,11 @@ _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "sockets": (SOCKET, ()),
     "sources": (SOURCE, ()),
     "remote": (np.uint8, (16,)),
-    "inbox": (INBOX, ()),
+    "inbox": (np.uint8, (RECEIVE_BYTES,)),
+    "envelopes": (ENVELOPE, ()),
     "receive_headers": (np.uint64, (8,)),
-    "outbox": (OUTBOX, ()),
+    "outbox": (np.uint8, ()),
+    "send_vectors": (np.uint64, (2,)),
     "send_headers": (np.uint64, (BATCH, 8)),
     "send_leg": (np.int64, (BATCH,)),
     "send_count": (np.int64, ()),

@@ -12,6 +12,7 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media.buffers import arena_of
 from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, recover
 from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
@@ -26,7 +27,7 @@ _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at i
 _LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock
 _MOST_GUESSED = 160  # ts units made up at a time
 _PACE = 160  # one period in 20 ms
-_HOPELESS = 4000  # ts units until a cut is tried again that only saves a few milliseconds
+_PATIENCE, _MOST_PATIENCE = 4000, 64_000  # ts units until a cut is tried again that only saves a few milliseconds
 _FAR = 800  # ts units away from the target: then what is joined need not be so alike
 _ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
 _QUIET = 16  # mean size of samples that nobody hears
@@ -51,8 +52,7 @@ def _present(t: Tables, leg: Int, sequence: Int) -> bool:
 @kernel
 def _payload(t: Tables, leg: Int, sequence: Int) -> NDArray[np.uint8]:
     """From the first byte of a packet's payload on."""
-    arena: NDArray[np.uint8] = t.lines[leg].arena
-    return arena[t.slots[place_of(leg, sequence)].at & (t.legs[leg].arena_bytes - 1) :]
+    return arena_of(t, leg)[t.slots[place_of(leg, sequence)].at & (t.legs[leg].arena_bytes - 1) :]
 
 
 @kernel
@@ -87,7 +87,7 @@ def _start(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
     record.playing, record.pause = 1, 0
     record.head = sequence
     record.position = slot.ts
-    record.waited = record.shift = record.rest = 0
+    record.waited = record.shift = record.rest = record.patience = 0
     return True
 
 
@@ -324,5 +324,9 @@ def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
         record.ready += taken
         record.shift = min(0, record.shift + taken // ratio)
         record.stretched += taken // ratio
-    record.rest = _PACE if taken > 0 or abs(record.shift) >= record.grid else _HOPELESS
+    if taken > 0 or abs(record.shift) >= record.grid:
+        record.rest, record.patience = _PACE, 0
+    else:  # the search is dear, and some sound has no period: less and less often
+        record.patience = min(max(2 * record.patience, _PATIENCE), _MOST_PATIENCE)
+        record.rest = record.patience
     return bool(taken > 0)

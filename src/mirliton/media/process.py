@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import time
-from bisect import bisect_left
 
 import msgspec
 import numpy as np
@@ -25,6 +24,7 @@ from mirliton.media.kernels import watch_compiling
 from mirliton.media.tables import LEG, Capacity, Tables, make_tables, map_shared, map_taps
 
 _LONGEST_WAIT = 1.0
+_LONGEST_RUN = 100_000_000  # ns without the interpreter
 _REPORT_EVENTS = 500
 _DATAGRAM = 1 << 17
 
@@ -49,27 +49,20 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class _Lateness:
-    """How late ticks begin: for one second at a time, and all of them as a histogram in the shared counters."""
+    """How late ticks began, one second at a time, from what the engine counts."""
 
     def __init__(self) -> None:
-        self.ticks = self.total = self.most = 0
-        self.since = time.monotonic_ns()
+        self._since = time.monotonic_ns()
+        self._ticks = self._total = 0
 
-    def note(self, late: int, counters: NDArray[np.int64]) -> None:
-        counters[counting.LATE_TICKS + bisect_left(counting.LATE_NS, late)] += 1
-        counters[counting.LATE_SUM] += late
-        self.ticks += 1
-        self.total += late
-        self.most = max(self.most, late)
-
-    def report(self, now: int) -> list[m.Event]:
+    def report(self, now: int, counters: NDArray[np.int64]) -> list[m.Event]:
         """The event for the second that is over, if it is."""
-        if now - self.since < 1_000_000_000 or not self.ticks:
+        if now - self._since < 1_000_000_000:
             return []
-        event = m.Ticked(self.ticks, self.total, self.most)
-        self.ticks = self.total = self.most = 0
-        self.since = now
-        return [event]
+        ticks, total = int(counters[counting.LATE_TICKS : counting.LATE_SUM].sum()), int(counters[counting.LATE_SUM])
+        event = m.Ticked(ticks - self._ticks, total - self._total, int(counters[counting.LATE_MOST]))
+        self._since, self._ticks, self._total, counters[counting.LATE_MOST] = now, ticks, total, 0
+        return [event] if event.ticks else []
 
 
 class Process:
@@ -108,12 +101,11 @@ class Process:
         readable = True
         while not readable or self._read_commands():
             now = time.monotonic_ns()
-            if 0 <= due <= now:
-                self._lateness.note(now - due, self._engine.counters)
-            due = self._engine.step(now, time.time_ns() - now)
+            until = now if self._unsent else now + _LONGEST_RUN  # what could not be sent is tried again after a step
+            due = self._engine.run(self._control.fileno(), due, now, until)
             if self._engine.has_news:
                 self._unsent.extend(self._engine.events())
-            self._unsent.extend(self._lateness.report(now))
+            self._unsent.extend(self._lateness.report(now, self._engine.counters))
             self._report()
             readable = self._wait(due)
 
@@ -190,7 +182,7 @@ def _tables(start: Start) -> Tables:
 
 
 def load_kernels() -> None:
-    """Compile `tick.step`, or load what was compiled before, on tables of the same types that hold nothing."""
+    """Compile `running.step`, or load what was compiled before, on tables of the same types that hold nothing."""
     legs, counters = np.zeros(1, LEG).view(np.recarray), np.zeros(counting.SIZE, np.int64)
     tables = make_tables(Capacity(1, 5, 1, 1), legs, counters, np.zeros(1, np.int16), [-1])
     Engine(tables, 0).step(0)

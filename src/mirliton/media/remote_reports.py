@@ -34,7 +34,7 @@ _SECOND = 1_000_000_000
 def take_reports(t: Tables, socket: Int, row: Int, size: Int, real: Int, arrival: Int) -> None:
     """A datagram of RTCP from a socket's RTP port or from the odd one above. `real`: when it came, ns since 1970."""
     t.counters[counting.RTCP_IN] += 1
-    b = t.inbox[row].octets
+    b = t.inbox[row]
     leg = _whose(t, socket, row)
     if leg < 0 or t.legs[leg].state != CONNECTED:
         t.counters[counting.RTCP_UNKNOWN_SOURCE] += 1
@@ -56,7 +56,7 @@ def take_reports(t: Tables, socket: Int, row: Int, size: Int, real: Int, arrival
 @kernel
 def _whose(t: Tables, socket: Int, row: Int) -> Int:
     """The leg with this source: the RTP port's for what came to that; else of a named port, or of the port above."""
-    name = t.inbox[row].name
+    name = t.envelopes[row].name
     address, port = get32(name, 4), get16(name, 2)
     leg = find(t, source_key(socket, address, port))
     if leg < 0 and t.sockets[socket].even >= 0:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.drift import follow_clock
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import BATCH, REPORT_WHEEL
+from mirliton.media.limits import REPORT_WHEEL
 from mirliton.media.rtcp import (
     BLOCK,
     DESCRIPTION,
@@ -24,9 +24,9 @@ from mirliton.media.rtcp import (
     put32,
     put_header,
 )
-from mirliton.media.sending import flush
+from mirliton.media.sending import flush, has_room, next_place, post
 from mirliton.media.srtp import protect_report
-from mirliton.media.tables import CONNECTED, OUTBOX, Tables
+from mirliton.media.tables import CONNECTED, Tables
 
 _MOMENT = 20_000_000  # ns from one place of the wheel to the next
 _INTERVAL = 5_000_000_000
@@ -36,7 +36,6 @@ _SECOND = 1_000_000_000
 _HEAD = 8
 _CNAME = 1
 _CNAME_LENGTH = 16
-_ROW = OUTBOX.itemsize
 
 
 @kernel
@@ -105,9 +104,9 @@ def _report(t: Tables, leg: Int, now: Int, real_offset: Int) -> None:
     record, line = t.legs[leg], _line(t, leg)
     if line < 0:
         return
-    if not _has_room(t, line):
+    if not has_room(t, line):
         flush(t)
-    b = t.outbox[t.send_count[t.send_headers.shape[0]]].octets
+    b = next_place(t)
     sends = bool(record.packets_sent != record.packets_reported)
     hears = bool(record.receiving != 0 and record.received != record.received_reported)
     record.packets_reported = record.packets_sent
@@ -130,9 +129,9 @@ def say_goodbye(t: Tables, leg: Int) -> bool:
     It makes no system call, so commands may use it, which run without the compiler.
     """
     line = _line(t, leg)
-    if line < 0 or not _has_room(t, line):
+    if line < 0 or not has_room(t, line):
         return False
-    b = t.outbox[t.send_count[t.send_headers.shape[0]]].octets
+    b = next_place(t)
     put_header(b, 0, 0, RECEIVER_REPORT, _HEAD)
     put32(b, 4, t.legs[leg].ssrc)
     size = _HEAD + _put_description(t, leg, b, _HEAD)
@@ -220,26 +219,15 @@ def _line(t: Tables, leg: Int) -> Int:
 
 
 @kernel
-def _has_room(t: Tables, line: Int) -> bool:
-    return bool(t.send_count[t.send_headers.shape[0]] < t.outbox.shape[0] and t.send_count[line] < BATCH)
-
-
-@kernel
 def _send(t: Tables, leg: Int, line: Int, size: Int) -> None:
-    """The next row of the outbox, to where this leg's reports go."""
-    sockets = t.send_headers.shape[0]
-    row, at, name = t.send_count[sockets], t.send_count[line], t.legs.shape[0] + leg
+    """What was written to the next place, to where this leg's reports go."""
+    name = t.legs.shape[0] + leg
     if t.legs[leg].srtp_out != 0:
-        size = protect_report(t, leg, np.int64(row), size)
+        size = protect_report(t, leg, next_place(t), size)
         if size < 0:
             return
     _address(t, leg, t.remote[name])
-    t.outbox[row].vector[1] = size
-    header = t.send_headers[line, at]
-    header[0] = t.remote.ctypes.data + np.uint64(name * 16)
-    header[2] = t.outbox.ctypes.data + np.uint64(row * _ROW)
-    t.send_leg[line, at] = leg
-    t.send_count[line], t.send_count[sockets] = at + 1, row + 1
+    post(t, line, leg, name, size)
     t.counters[counting.RTCP_OUT] += 1
 
 

@@ -4,10 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
+from mirliton.media.buffers import arena_of
 from mirliton.media.decoding import duration, has_fec
 from mirliton.media.delay import aim, count_lateness, fastest, forget_transits, note_arrival, target
 from mirliton.media.digits import receive_event
 from mirliton.media.drift import note_transit
+from mirliton.media.foresight import expect_packet, expect_source
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, RECEIVE_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
@@ -34,14 +36,18 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
     for _ in range(64):  # bounded, so that a flood on one socket cannot hold up the tick
         count = recvmmsg(t.sockets[socket].descriptor, t.receive_headers.ctypes.data, BATCH, _DONT_WAIT, 0)
         for i in range(count):
+            expect_source(t, socket, i)
+        for i in range(count):
+            expect_packet(t, socket, i)
+        for i in range(count):
             arrival = now
             if t.receive_headers[i, 5] >= 32:
-                stamp = t.inbox[i].control[2] * 1_000_000_000 + t.inbox[i].control[3] - real_offset
+                stamp = t.envelopes[i].control[2] * 1_000_000_000 + t.envelopes[i].control[3] - real_offset
                 if now - 1_000_000_000 < stamp <= now:
                     arrival = stamp
             size = np.int64(t.receive_headers[i, 7] & np.uint64(0xFFFFFFFF))
             t.counters[counting.PACKETS_IN] += 1
-            kind = t.inbox[i].octets[1]
+            kind = t.inbox[i][1]
             if t.sockets[socket].even >= 0 or (size >= 8 and 200 <= kind <= 207):  # RFC 5761
                 take_reports(t, socket, i, size, arrival + real_offset, arrival)
             else:
@@ -56,7 +62,7 @@ def receive(t: Tables, socket: Int, now: Int, real_offset: Int) -> None:
 @kernel
 def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
     """Where the payload begins and ends, or (-1, 0) for what is no valid RTP packet."""
-    b = t.inbox[row].octets
+    b = t.inbox[row]
     if size < 12 or size > _MOST_BYTES:
         return -1, 0
     start = 12 + 4 * np.int64(b[0] & 15)
@@ -77,11 +83,11 @@ def _payload_start(t: Tables, row: Int, size: Int) -> tuple[Int, Int]:
 
 @kernel
 def _packet(t: Tables, socket: Int, row: Int, size: Int, arrival: Int) -> None:
-    b = t.inbox[row].octets
+    b = t.inbox[row]
     if size < 12 or size > RECEIVE_BYTES or (b[0] >> 6) != 2:
         t.counters[counting.NOT_RTP] += 1
         return
-    name = t.inbox[row].name
+    name = t.envelopes[row].name
     address = (np.int64(name[4]) << 24) | (np.int64(name[5]) << 16) | (np.int64(name[6]) << 8) | np.int64(name[7])
     port = (np.int64(name[2]) << 8) | np.int64(name[3])
     leg = leg_of(t, socket, address, port)
@@ -149,7 +155,7 @@ def _keep_sound(
     if _keep(t, leg, row, full, ts, start, size):
         slot = t.slots[place_of(leg, full)]
         slot.span, slot.arrival, slot.pause = span, arrival, 0
-        slot.level = _said_level(t, leg, t.inbox[row].octets, start)
+        slot.level = _said_level(t, leg, t.inbox[row], start)
         aim(t, leg, ts, span)
 
 
@@ -292,7 +298,6 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
     if place + size > record.arena_bytes or (nothing_waits and place > 0):
         at, place = at + record.arena_bytes - place, 0
     record.arena_used = at + size
-    line = t.lines[leg]
-    copy(t.inbox[row].octets[start:], line.arena[place:], size)
+    copy(t.inbox[row][start:], arena_of(t, leg)[place:], size)
     slot.seq, slot.ts, slot.at, slot.length = full, ts, at, size
     return True

@@ -6,18 +6,18 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.encoding import encode, fill, take
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import BATCH
+from mirliton.media.limits import BATCH, PACKET_BYTES
 from mirliton.media.native import sendmmsg
 from mirliton.media.samples import copy
 from mirliton.media.srtp import protect
-from mirliton.media.tables import CONNECTED, OUTBOX, Tables
+from mirliton.media.tables import CONNECTED, Tables
 
 _HEADER = 12
 _KEY_LASTS = 1280  # ts units: 160 ms, which every receiver takes for a press
 _KEY_PAUSE = 640
 _KEY_ENDS = 3  # RFC 4733 2.5.1.4: the end is said three times
 _KEY_VOLUME = 10  # -dBm0
-_ROW = OUTBOX.itemsize
+_ALIGNED = 64
 
 
 @kernel
@@ -102,11 +102,9 @@ def _say_key(t: Tables, leg: Int, span: Int) -> None:
 @kernel
 def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload: NDArray[np.uint8], count: Int) -> None:
     record = t.legs[leg]
-    sockets = t.send_headers.shape[0]
-    if t.send_count[sockets] >= t.outbox.shape[0] or t.send_count[record.socket] >= BATCH:
+    if not has_room(t, record.socket):
         flush(t)
-    row = np.int64(t.send_count[sockets])
-    b = t.outbox[row].octets
+    b = next_place(t)
     sequence, ssrc = record.sequence, record.ssrc
     b[0], b[1] = 0x80, payload_type | (np.int64(mark) << 7)
     b[2], b[3] = sequence >> 8, sequence & 255
@@ -116,19 +114,43 @@ def _packet(t: Tables, leg: Int, payload_type: Int, mark: Int, ts: Int, payload:
     record.sequence = (sequence + 1) & 0xFFFF
     size = _HEADER + count
     if record.srtp_out != 0:
-        size = protect(t, leg, row, size)
+        size = protect(t, leg, b, size)
         if size < 0:
             return
-    t.send_count[sockets] = row + 1
     record.packets_sent += 1
     record.octets_sent += count
-    t.outbox[row].vector[1] = size
-    at = t.send_count[record.socket]
-    header = t.send_headers[record.socket, at]
-    header[0] = t.remote.ctypes.data + np.uint64(leg * 16)
-    header[2] = t.outbox.ctypes.data + np.uint64(row * _ROW)
-    t.send_leg[record.socket, at] = leg
-    t.send_count[record.socket] = at + 1
+    post(t, record.socket, leg, leg, size)
+
+
+@kernel
+def has_room(t: Tables, socket: Int) -> bool:
+    """Whether one more packet can wait; if not, it is time for `flush`."""
+    sockets = t.send_headers.shape[0]
+    return bool(
+        t.send_count[socket] < BATCH
+        and t.send_count[sockets] < t.send_vectors.shape[0]
+        and t.send_count[sockets + 1] + PACKET_BYTES <= t.outbox.shape[0]
+    )
+
+
+@kernel
+def next_place(t: Tables) -> NDArray[np.uint8]:
+    """Where the next packet is written: `PACKET_BYTES` or more, one behind the other so that they stay in the cache."""
+    return t.outbox[t.send_count[t.send_headers.shape[0] + 1] :]
+
+
+@kernel
+def post(t: Tables, socket: Int, leg: Int, name: Int, size: Int) -> None:
+    """What was written to `next_place` goes through a socket to `t.remote[name]`, for a leg, with the next flush."""
+    sockets = t.send_headers.shape[0]
+    at, row, place = t.send_count[socket], t.send_count[sockets], t.send_count[sockets + 1]
+    vector, header = t.send_vectors[row], t.send_headers[socket, at]
+    vector[0], vector[1] = t.outbox.ctypes.data + np.uint64(place), size
+    header[0] = t.remote.ctypes.data + np.uint64(name * 16)
+    header[2] = t.send_vectors.ctypes.data + np.uint64(row * 16)
+    t.send_leg[socket, at] = leg
+    t.send_count[socket], t.send_count[sockets] = at + 1, row + 1
+    t.send_count[sockets + 1] = place + (size + _ALIGNED - 1) // _ALIGNED * _ALIGNED
 
 
 @kernel
@@ -147,4 +169,4 @@ def flush(t: Tables) -> None:
                 t.counters[counting.PACKETS_OUT] += sent
                 done += sent
         t.send_count[k] = 0
-    t.send_count[sockets] = 0
+    t.send_count[sockets] = t.send_count[sockets + 1] = 0

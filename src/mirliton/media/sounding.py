@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from mirliton.media import messages as m
+from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722, opus
 from mirliton.media.expected_loss import count_listener
 from mirliton.media.limits import SLOTS, SMALL_ARENA_BYTES
@@ -132,12 +133,13 @@ class Sounding:
         t = self._t
         record, line, room = t.legs[leg], t.lines[leg], t.mixes[t.legs[leg].mix]
         rate = int(record.widest) if record.codec != OPUS else _LOBBY_RATE if room.lobby else int(room.rate)
-        for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history", "out_tail"):
+        for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history"):
             line[name][:] = 0
+        t.near[leg].out_tail[:] = 0
         if rate != record.rate:
             self._ungroup(leg)
             record.rate, record.ready, record.conceal_run = rate, 0, 0
-            line.history[:] = 0
+            history_of(t, leg)[:] = 0
             if record.codec == OPUS:
                 opus.begin_decoder(t.opus_decoders[leg], rate)
             g722.reset(line.g722_decode)
@@ -171,7 +173,7 @@ class Sounding:
         t.legs[leg].group = group
         count_listener(t, group, int(t.legs[leg].loss_class), 1)
         t.encoders[leg].used = t.encoders[group].used
-        t.encoders[leg].fifo[: t.encoders[group].used] = 0
+        t.fifos[leg, : t.encoders[group].used] = 0
 
     def _ungroup(self, leg: int) -> None:
         t, group = self._t, int(self._t.legs[leg].group)

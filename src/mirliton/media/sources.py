@@ -34,7 +34,8 @@ def source_key(socket: Int, address: Int, port: Int) -> Int:
 
 
 @kernel
-def _home(t: Tables, key: Int) -> Int:
+def home(t: Tables, key: Int) -> Int:
+    """Where in the table of sources a key is looked for first."""
     # products stay below 63 bits, so that compiled and interpreted runs agree without overflow
     low = (np.int64(key) & 0x7FFFFFFF) * 0x9E3779
     high = (np.int64(key) >> 31) * 0x85EBCA6
@@ -45,7 +46,7 @@ def _home(t: Tables, key: Int) -> Int:
 def find(t: Tables, key: Int) -> Int:
     """The leg with this source, `RETIRED`, or -1."""
     mask = t.sources.shape[0] - 1
-    at = _home(t, key)
+    at = home(t, key)
     while t.sources[at].key != -1:
         if t.sources[at].key == key:
             return np.int64(t.sources[at].leg)
@@ -62,7 +63,7 @@ def remember(t: Tables, key: Int, leg: Int) -> None:
     The table has four times as many places as legs, which have two sources at most, and as many again are retired.
     """
     mask = t.sources.shape[0] - 1
-    at = _home(t, key)
+    at = home(t, key)
     while t.sources[at].key != -1:
         if t.sources[at].key == key:
             if t.sources[at].leg != RETIRED:
@@ -77,7 +78,7 @@ def remember(t: Tables, key: Int, leg: Int) -> None:
 def retire(t: Tables, key: Int, leg: Int) -> None:
     """The source is no leg's any more, but what it still sends must not be taken for another leg's first packet."""
     mask = t.sources.shape[0] - 1
-    at = _home(t, key)
+    at = home(t, key)
     while t.sources[at].key != -1:
         if t.sources[at].key == key and t.sources[at].leg == leg:
             t.sources[at].leg = RETIRED
@@ -88,7 +89,7 @@ def retire(t: Tables, key: Int, leg: Int) -> None:
 def forget(t: Tables, key: Int, leg: Int) -> None:
     """Remove, if the source is this leg's; later entries of the same run are moved up (no tombstones)."""
     mask = t.sources.shape[0] - 1
-    hole = _home(t, key)
+    hole = home(t, key)
     while t.sources[hole].key != key:
         if t.sources[hole].key == -1:
             return
@@ -100,7 +101,7 @@ def forget(t: Tables, key: Int, leg: Int) -> None:
         at = (at + 1) & mask
         if t.sources[at].key == -1:
             break
-        if ((at - _home(t, t.sources[at].key)) & mask) >= ((at - hole) & mask):
+        if ((at - home(t, t.sources[at].key)) & mask) >= ((at - hole) & mask):
             t.sources[hole].key, t.sources[hole].leg = t.sources[at].key, t.sources[at].leg
             hole = at
     t.sources[hole].key = -1

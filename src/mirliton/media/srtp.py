@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import binding
 from numba import types
 from numba.extending import overload
+from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media.kernels import Int, kernel
@@ -97,10 +98,9 @@ def leave_out(session: int, ssrc: int, reports: int) -> None:
 
 
 @kernel
-def protect(t: Tables, leg: Int, row: Int, size: Int) -> Int:
-    """Encrypt a packet of the outbox; its new size, or -1 (counted) for what must not be sent."""
+def protect(t: Tables, leg: Int, b: NDArray[np.uint8], size: Int) -> Int:
+    """Encrypt a packet of `b[0:size]`; its new size, or -1 (counted) for what must not be sent."""
     record, length = t.legs[leg], t.scratch[0].wire_bytes
-    b = t.outbox[row].octets
     length[0] = size
     if b[2] == 0xFF and b[3] == 0xFF:
         record.srtp_roc += 1
@@ -113,11 +113,11 @@ def protect(t: Tables, leg: Int, row: Int, size: Int) -> Int:
 
 
 @kernel
-def protect_report(t: Tables, leg: Int, row: Int, size: Int) -> Int:
+def protect_report(t: Tables, leg: Int, b: NDArray[np.uint8], size: Int) -> Int:
     """The same for RTCP (RFC 3711 3.4)."""
     record, length = t.legs[leg], t.scratch[0].wire_bytes
     length[0] = size
-    if _protect_rtcp(record.srtp_out, t.outbox[row].octets.ctypes.data, length.ctypes.data) != _OK:
+    if _protect_rtcp(record.srtp_out, b.ctypes.data, length.ctypes.data) != _OK:
         record.send_failures += 1
         t.counters[counting.SEND_FAILED] += 1
         return np.int64(-1)
@@ -131,7 +131,7 @@ def unprotect_report(t: Tables, leg: Int, row: Int, size: Int) -> Int:
 
     Only with the keys agreed: reports are no more than late when keys change.
     """
-    record, length, b = t.legs[leg], t.scratch[0].wire_bytes, t.inbox[row].octets
+    record, length, b = t.legs[leg], t.scratch[0].wire_bytes, t.inbox[row]
     length[0] = size
     another, status = not _knows(t, leg, get32(b, 4)), np.int64(_REFUSED)
     if size >= _SHORTEST_REPORT and (not another or record.srtp_streams < SRTP_STREAMS):
@@ -156,7 +156,7 @@ def _count(t: Tables, leg: Int, status: Int) -> None:
 @kernel
 def unprotect(t: Tables, leg: Int, row: Int, size: Int) -> Int:
     """Decrypt a packet of the inbox; its new size, or -1 for what is not authentic or came before (counted)."""
-    record, b = t.legs[leg], t.inbox[row].octets
+    record, b = t.legs[leg], t.inbox[row]
     sequence, ssrc = get16(b, 2), get32(b, 8)
     index = np.int64(-1)
     if record.srtp_streams > 0 and ssrc == record.srtp_ssrc:
@@ -184,7 +184,7 @@ def _open(t: Tables, leg: Int, row: Int, size: Int, ssrc: Int, index: Int) -> In
         _find(t, leg, ssrc, index)
     if record.srtp_before == 0:
         return _decrypt(t, record.srtp_in, row, size)
-    b, sealed = t.inbox[row].octets, t.scratch[0].sealed
+    b, sealed = t.inbox[row], t.scratch[0].sealed
     copy(b, sealed, size)
     status = _decrypt(t, record.srtp_in, row, size)
     if status == _OK:
@@ -213,7 +213,7 @@ def _note(t: Tables, leg: Int, ssrc: Int, sequence: Int, index: Int) -> None:
 def _decrypt(t: Tables, session: Int, row: Int, size: Int) -> Int:
     length = t.scratch[0].wire_bytes
     length[0] = size
-    return np.int64(_unprotect(session, t.inbox[row].octets.ctypes.data, length.ctypes.data))
+    return np.int64(_unprotect(session, t.inbox[row].ctypes.data, length.ctypes.data))
 
 
 @kernel

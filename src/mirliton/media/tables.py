@@ -9,6 +9,7 @@ Time units: `ts` counts 1/8 ms (the RTP clock of PCMU, PCMA and G.722, RFC 3551)
 
 import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,11 +41,14 @@ from mirliton.media.limits import (
     SAID,
     SHARED_ENCODERS,
     SLOTS,
+    SMALL_ARENA_BYTES,
     TAP_CHUNKS,
     TAP_SAMPLES,
     TONE_STATE,
+    USUAL_PACKET_BYTES,
     WAITING,
     WIDE_HISTORY,
+    WIDER,
 )
 
 FREE, OPEN, CONNECTED = 0, 1, 2
@@ -59,103 +63,48 @@ CODEC_RATES = {PCMU: 8000, PCMA: 8000, G722: 16000}
 Field = tuple[str, str] | tuple[str, str, tuple[int]]
 
 
+_CACHE_LINE = 64
+
+
 def _record_type(fields: list[Field]) -> np.dtype[np.void]:
     """A type for records whose fields are attributes.
 
     Arrays must share this very object: numba looks types up by equality, which for equal but different record types
     costs more than a tick.
     """
+    record = np.dtype(fields, align=True)
+    if record.itemsize > _CACHE_LINE:  # whole lines, so that a field lies at the same place of a line in all records
+        fields = [*fields, ("unused", "u1", (-record.itemsize % _CACHE_LINE,))]
     return np.dtype((np.record, np.dtype(fields, align=True)))
 
 
 LEG = _record_type(
     [
-        # what the control process set
+        # touched by every packet that comes
         ("state", "i8"),
-        ("socket", "i8"),
-        ("codec", "i8"),
-        ("rate", "i8"),  # of its decoded sound, Hz
-        ("widest", "i8"),  # the highest rate that it can use
-        ("ts_step", "i8"),  # RTP clock units in 1/8 ms
-        ("event_step", "i8"),  # units of a telephone event's duration in 1/8 ms
-        ("level_extension", "i8"),  # its id (RFC 6464), 0: none
-        ("quiet_level", "i8"),  # a packet that says it is this many dB below full scale does not pass the gate
-        ("payload_type", "i8"),
-        ("event_payload_type", "i8"),  # -1: none agreed, digits are looked for in the sound
-        ("ptime", "i8"),
-        ("may_send", "i8"),
-        ("may_receive", "i8"),
-        ("muted", "i8"),
-        ("deaf", "i8"),
-        ("held", "i8"),
-        ("isolated", "i8"),
-        ("voices_only", "i8"),
-        ("energy_level", "i8"),
-        ("input_gain", "f4"),
-        ("output_gain", "f4"),
-        # the mix it is in, as a doubly linked list
-        ("mix", "i8"),
-        ("next", "i8"),
-        ("previous", "i8"),
-        # source latching: addresses as integers in host order
+        ("srtp_in", "i8"),
         ("latched", "i8"),
-        ("waits", "i8"),  # stands in the list of legs that still wait for their first packet
-        ("allowed_ip_1", "i8"),  # with `offered_port`: what the SDP said
-        ("offered_port", "i8"),
-        ("allowed_ip_2", "i8"),
         ("remote_ip", "i8"),
         ("remote_port", "i8"),
-        # sending
-        ("ssrc", "i8"),
-        ("sequence", "i8"),
-        ("timestamp", "i8"),
-        ("mark_next", "i8"),
-        ("packets_sent", "i8"),
-        ("send_failures", "i8"),
-        ("group", "i8"),  # the encoder that it shares with others of its mix, -1: none
-        ("srtp_out", "i8"),  # address of libsrtp's session, which only the engine can follow; 0: plain RTP (RFC 3711)
-        # keys that the other side is told (RFC 4733 2.5)
-        ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
-        ("key_timestamp", "i8"),
-        ("key_lasts", "i8"),  # ts units
-        ("key_ends", "i8"),  # end packets sent
-        ("key_pause", "i8"),  # ts units until the next key may begin
-        # receiving (RFC 3550 A.1, A.8)
-        ("srtp_in", "i8"),
+        ("payload_type", "i8"),
+        ("event_payload_type", "i8"),  # -1: none agreed, digits are looked for in the sound
+        ("codec", "i8"),
+        ("rate", "i8"),  # of its decoded sound, Hz
+        ("ts_step", "i8"),  # RTP clock units in 1/8 ms
+        ("level_extension", "i8"),  # its id (RFC 6464), 0: none
+        ("may_receive", "i8"),
         ("receiving", "i8"),
         ("remote_ssrc", "i8"),
-        ("highest", "i8"),  # unwrapped sequence number
-        ("lowest", "i8"),
-        ("bad_sequence", "i8"),
-        ("received", "i8"),
-        ("received_before", "i8"),  # of earlier SSRCs of this leg
-        ("lost_before", "i8"),
-        ("late", "i8"),
-        ("duplicate", "i8"),
-        ("malformed", "i8"),
         ("last_arrival", "i8"),  # engine clock, ns
+        ("bad_sequence", "i8"),
+        ("highest", "i8"),  # unwrapped sequence number
+        ("highest_ts", "i8"),
+        ("highest_raw", "i8"),  # RTP timestamp (32 bits) of the newest packet
+        ("received", "i8"),
         ("last_transit", "f8"),
         ("jitter", "f8"),  # ts units
-        ("arena_used", "i8"),
-        ("arena_bytes", "i8"),  # how much of the arena this codec gets
-        # playout
-        ("playing", "i8"),
-        ("head", "i8"),  # unwrapped sequence number of the packet being played
-        ("position", "i8"),  # ts (unwrapped) of the next sample to decode
-        ("ready", "i8"),  # samples that are decoded and not played
-        ("highest_raw", "i8"),  # RTP timestamp (32 bits) of the newest packet
-        ("highest_ts", "i8"),
-        ("waited", "i8"),  # ts units concealed while waiting for a late packet
-        ("concealed", "i8"),  # ts units, in all
-        ("concealed_long", "i8"),  # of it in runs of more than 60 ms: what a guess cannot hide
-        ("stretched", "i8"),  # ts units by which the sound was made longer
-        ("accelerated", "i8"),  # and shorter, or skipped
-        ("conceal_run", "i8"),
-        ("conceal_lag", "i8"),
-        ("pause", "i8"),  # what is heard while nothing is sent: see `pauses`
-        ("bridge", "i8"),  # the last sequence number of the stream before this one; what waits of it is still played
-        # how late packets come, and by how much the sound should therefore be shorter (`delay`)
-        ("most_delay", "i8"),  # ts units
+        ("least_transit", "f8"),  # ts units
+        ("least_transit_at", "i8"),  # engine clock, ns; 0: none since the last report
         ("fastest", "i8"),  # transit in ts units: the least of this second
         ("fastest_before", "i8"),  # and of the one before
         ("fastest_since", "i8"),
@@ -163,40 +112,104 @@ LEG = _record_type(
         ("lateness_weight", "f8"),  # of the newest packet
         ("lateness_total", "f8"),
         ("lateness_above", "f8"),  # of later packets than usual
+        ("most_delay", "i8"),  # ts units
+        ("arena_used", "i8"),
+        ("arena_bytes", "i8"),  # how much of the arena this codec gets
+        ("playing", "i8"),
+        ("head", "i8"),  # unwrapped sequence number of the packet being played
+        ("position", "i8"),  # ts (unwrapped) of the next sample to decode
+        ("ready", "i8"),  # samples that are decoded and not played
+        ("read_every", "i8"),  # ns
+        ("next_read", "i8"),  # when the mix will read this leg next, ns
         ("grid", "i8"),  # the steps in which a change of delay helps
         ("grid_span", "i8"),
         ("grid_frame", "i8"),
         ("shift", "i8"),  # ts units by which the sound should be shorter; below 0: longer
-        ("rest", "i8"),  # ts units until it may be tried again
-        ("next_read", "i8"),  # when the mix will read this leg next, ns
-        ("read_every", "i8"),  # ns
-        # gate and activity (semantics 3.2)
-        ("gate_open", "i8"),
-        ("gate_close", "i8"),
-        ("talking", "i8"),
-        ("score", "i8"),
-        ("smoothed", "f8"),
-        ("floor", "f8"),  # the size of what does not pass: the background
+        # read in every tick: source of the mix, gate (semantics 3.2), its sound
+        ("next", "i8"),
+        ("muted", "i8"),
+        ("held", "i8"),
+        ("isolated", "i8"),
         ("judged", "i8"),  # neither muted nor held nor waiting: its packets count for the gate
+        ("contributes", "i8"),  # one more than its row of `Tables.spoken` in this tick; 0: it is not heard
+        ("heard", "i8"),  # what it says goes into the mix
+        ("talking", "i8"),
+        ("tap", "i8"),
+        ("energy_level", "i8"),
+        ("input_gain", "f4"),
+        ("output_gain", "f4"),
         ("packet_span", "i8"),  # ts units of its last packet
         ("missed", "i8"),  # ts units without a packet that the gate has not counted yet
-        # the gate's sound
-        ("heard", "i8"),  # what it says goes into the mix
+        ("score", "i8"),
+        ("smoothed", "f8"),
+        ("gate_open", "i8"),
+        ("gate_close", "i8"),
+        ("floor", "f8"),  # the size of what does not pass: the background
         ("said_frame", "i8"),  # samples of a frame of what it said last; 0: nothing is kept
         ("said_at", "i8"),  # where the newest of them begins
         ("behind", "i8"),  # samples; it is heard so much later than it speaks
         ("unsaid", "i8"),  # samples of that which are still to be heard though the gate is shut
-        # what this tick made
-        ("contributes", "i8"),
+        ("conceal_run", "i8"),
+        ("waited", "i8"),  # ts units concealed while waiting for a late packet
+        ("pause", "i8"),  # what is heard while nothing is sent: see `pauses`
+        ("rest", "i8"),  # ts units until it may be tried again
+        ("patience", "i8"),  # and how many those were last time, when it was in vain
+        ("bridge", "i8"),  # the last sequence number of the stream before this one; what waits of it is still played
+        ("quiet_level", "i8"),  # a packet that says it is this many dB below full scale does not pass the gate
+        # and when a packet is sent
         ("private", "i8"),
+        ("group", "i8"),  # the encoder that it shares with others of its mix, -1: none
+        ("may_send", "i8"),
+        ("deaf", "i8"),
+        ("voices_only", "i8"),
+        ("unheard", "i8"),
+        ("queue_head", "i8"),
         ("like_all", "i8"),  # for how many ticks its own mix has been the one of all
         ("limiter_gain", "f4"),
-        # its own sound queue
-        ("queue_head", "i8"),
+        ("keys", "i8"),  # event code + 1 in 5 bits each, the next one lowest; 0: none
+        ("key_pause", "i8"),  # ts units until the next key may begin
+        ("mark_next", "i8"),
+        ("timestamp", "i8"),
+        ("sequence", "i8"),
+        ("ssrc", "i8"),
+        ("socket", "i8"),
+        ("srtp_out", "i8"),  # address of libsrtp's session, which only the engine can follow; 0: plain RTP (RFC 3711)
+        ("packets_sent", "i8"),
+        ("octets_sent", "i8"),
+        # everything else: `FIRST_COLD` is the first of it
+        # what the control process set
+        ("widest", "i8"),  # the highest rate that it can use
+        ("event_step", "i8"),  # units of a telephone event's duration in 1/8 ms
+        ("ptime", "i8"),
+        # the mix it is in, as a doubly linked list (`next` is above)
+        ("mix", "i8"),
+        ("previous", "i8"),
+        # source latching: addresses as integers in host order
+        ("waits", "i8"),  # stands in the list of legs that still wait for their first packet
+        ("allowed_ip_1", "i8"),  # with `offered_port`: what the SDP said
+        ("offered_port", "i8"),
+        ("allowed_ip_2", "i8"),
+        # sending
+        ("send_failures", "i8"),
+        # keys that the other side is told (RFC 4733 2.5)
+        ("key_timestamp", "i8"),
+        ("key_lasts", "i8"),  # ts units
+        ("key_ends", "i8"),  # end packets sent
+        # receiving (RFC 3550 A.1, A.8)
+        ("lowest", "i8"),
+        ("received_before", "i8"),  # of earlier SSRCs of this leg
+        ("lost_before", "i8"),
+        ("late", "i8"),
+        ("duplicate", "i8"),
+        ("malformed", "i8"),
+        # playout
+        ("concealed", "i8"),  # ts units, in all
+        ("concealed_long", "i8"),  # of it in runs of more than 60 ms: what a guess cannot hide
+        ("stretched", "i8"),  # ts units by which the sound was made longer
+        ("accelerated", "i8"),  # and shorter, or skipped
+        ("conceal_lag", "i8"),
+        # its own sounds, and who listens in
         ("queue_tail", "i8"),
-        # who it does not hear (the first of a list of relations), and who listens in
-        ("unheard", "i8"),
-        ("tap", "i8"),
         ("tap_heard_only", "i8"),  # the tap gets nothing while nobody would hear the leg
         # digits (RFC 4733 2.5, and in-band)
         ("event_seen", "i8"),
@@ -216,7 +229,6 @@ LEG = _record_type(
         ("name_2", "i8"),
         ("report_place", "i8"),  # in the wheel, plus one; 0: none
         ("report_next", "i8"),  # of the same place
-        ("octets_sent", "i8"),
         ("packets_reported", "i8"),  # as of our last report, like the next two
         ("received_reported", "i8"),
         ("expected_reported", "i8"),
@@ -232,8 +244,6 @@ LEG = _record_type(
         ("gaps", "i8"),  # stretches of packets that did not come, of one or more
         ("recovered", "i8"),  # packets made good from the one behind
         # the sender's clock against ours
-        ("least_transit", "f8"),  # ts units
-        ("least_transit_at", "i8"),  # engine clock, ns; 0: none since the last report
         ("clock_points", "i8"),
         ("clock_weight", "f8"),
         ("clock_x", "f8"),
@@ -253,6 +263,11 @@ LEG = _record_type(
         ("srtp_replayed", "i8"),
     ],
 )
+
+RECEIVING_BYTES = int(LEG.fields["next"][1])  # type: ignore[index]
+"""Of a leg's record, from its beginning: what every packet that comes touches."""
+HOT_BYTES = int(LEG.fields["widest"][1])  # type: ignore[index]
+"""And what every tick touches."""
 
 MIX = _record_type(
     [
@@ -304,7 +319,6 @@ ENCODER = _record_type(
         ("prepared", "i8"),  # the class that libopus was told
         ("listeners", "i8", (LOSS_CLASSES,)),  # of a shared one, by class
         ("g722", "i4", (G722_STATE,)),
-        ("fifo", "i2", (FIFO,)),
     ],
 )
 
@@ -321,21 +335,28 @@ SLOT = _record_type(
     ],
 )
 
+NEAR = _record_type(
+    [  # what a leg at 8 kHz touches all the time: in one piece, so that few pages of memory have to be found
+        ("lateness", "f4", (LATENESS_BINS,)),
+        ("arena", "u1", (SMALL_ARENA_BYTES,)),
+        ("said", "i2", (SAID // WIDER,)),
+        ("history", "i2", (HISTORY // WIDER,)),
+        ("out_tail", "f4", (LOOKAHEAD,)),  # what the limiter of its own mix has taken and not given; at any rate
+    ],
+)
+
 LINE = _record_type(
-    [  # a leg's buffers: the engine's own, not shared. What most legs never use comes last, and costs no memory then
-        ("g722_decode", "i4", (G722_STATE,)),
+    [  # a leg's other buffers. What most legs never use comes last, and costs no memory then
         ("in_history", "f4", (FIR_HISTORY,)),
         ("in_wide_history", "f4", (WIDE_HISTORY,)),
         ("out_history", "f4", (FIR_HISTORY,)),
         ("out_wide_history", "f4", (WIDE_HISTORY,)),
         ("sound_history", "f4", (WIDE_HISTORY,)),
-        ("out_tail", "f4", (LOOKAHEAD,)),  # what the limiter of its own mix has taken and not given
+        ("g722_decode", "i4", (G722_STATE,)),
         ("tone_state", "f4", (TONE_STATE,)),
-        ("lateness", "f4", (LATENESS_BINS,)),
         ("history", "i2", (HISTORY,)),
         ("said", "i2", (SAID,)),
         ("arena", "u1", (ARENA_BYTES,)),
-        ("own", "f4", (MAX_FRAME,)),
         ("ready", "i2", (READY,)),
     ],
 )
@@ -357,6 +378,8 @@ SCRATCH = _record_type(
         ("sealed", "u1", (RECEIVE_BYTES,)),
         ("wire_bytes", "i4", (1,)),  # where libsrtp is told, and tells, how long a packet is
         ("wire_roc", "u4", (1,)),
+        ("timespec", "i8", (2,)),  # where the system is told, and tells, a time
+        ("poll", "i8", (1,)),
         ("random", "u4"),
     ],
 )
@@ -371,15 +394,13 @@ SOCKET = _record_type(
     ],
 )
 SOURCE = _record_type([("key", "i8"), ("leg", "i8")])
-INBOX = _record_type(
-    [
-        ("name", "u1", (16,)),
+ENVELOPE = _record_type(
+    [  # of a datagram that came
         ("vector", "u8", (2,)),
+        ("name", "u1", (16,)),
         ("control", "i8", (CONTROL_BYTES // 8,)),
-        ("octets", "u1", (RECEIVE_BYTES,)),
     ],
 )
-OUTBOX = _record_type([("vector", "u8", (2,)), ("octets", "u1", (PACKET_BYTES,))])
 
 PLAY = _record_type(
     [
@@ -430,10 +451,13 @@ class Tables(NamedTuple):
     """
 
     legs: Records
+    near: Records
     lines: Records
+    spoken: NDArray[np.float32]
     slots: Records
     mixes: Records
     encoders: Records
+    fifos: NDArray[np.int16]
     opus_encoders: NDArray[np.int64]
     opus_decoders: NDArray[np.int64]
     plays: Records
@@ -448,9 +472,11 @@ class Tables(NamedTuple):
     sockets: Records
     sources: Records
     remote: NDArray[np.uint8]
-    inbox: Records
+    inbox: NDArray[np.uint8]
+    envelopes: Records
     receive_headers: NDArray[np.uint64]
-    outbox: Records
+    outbox: NDArray[np.uint8]
+    send_vectors: NDArray[np.uint64]
     send_headers: NDArray[np.uint64]
     send_leg: NDArray[np.int64]
     send_count: NDArray[np.int64]
@@ -513,8 +539,16 @@ def _sparse(dtype: np.dtype[np.void], count: int) -> Records:
     return np.frombuffer(_pages(count * dtype.itemsize), dtype, count).view(np.recarray)
 
 
-def _sparse_words(rows: int, width: int) -> NDArray[np.int64]:
-    return np.frombuffer(_pages(rows * width * 8), np.int64).reshape(rows, width)
+def _dense(dtype: np.dtype[np.void], count: int) -> Records:
+    """All of it is used, again and again: in huge pages, which are found faster (as far as the system has any)."""
+    pages = _pages(count * dtype.itemsize)
+    with suppress(OSError):  # a kernel without them
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype, count).view(np.recarray)
+
+
+def _sparse_plane(kind: type[Any], rows: int, width: int) -> NDArray[Any]:
+    return np.frombuffer(_pages(rows * width * np.dtype(kind).itemsize), kind).reshape(rows, width)
 
 
 def _sockets(descriptors: list[int], odd: Sequence[int]) -> Records:
@@ -549,21 +583,25 @@ def make_tables(
     `odd`: the descriptors of the ports above those of `descriptors`, for reports; -1 where there is none.
     """
     n = capacity.legs
+    most_unsent = min(max(2 * n, 64), MOST_UNSENT)
     sources = _records(SOURCE, 1 << max(6, (8 * n - 1).bit_length()))
     sources["key"] = -1
     sockets = _sockets(descriptors, odd)
     scratch = _records(SCRATCH, 1)
     scratch["random"] = 0x9E3779B9
-    encoders = _sparse(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
+    encoders = _dense(ENCODER, n + capacity.mixes * SHARED_ENCODERS)
     tap_counts, chunks = taps or lonely_taps()
     tables = Tables(
         legs=legs,
+        near=_dense(NEAR, n),
         lines=_sparse(LINE, n),
-        slots=_records(SLOT, n * SLOTS),
+        spoken=_sparse_plane(np.float32, n, MAX_FRAME),
+        slots=_dense(SLOT, n * SLOTS),
         mixes=_records(MIX, capacity.mixes),
         encoders=encoders,
-        opus_encoders=_sparse_words(len(encoders), OPUS_ENCODER_BYTES // 8),
-        opus_decoders=_sparse_words(n, OPUS_DECODER_BYTES // 8),
+        fifos=_sparse_plane(np.int16, len(encoders), FIFO),
+        opus_encoders=_sparse_plane(np.int64, len(encoders), OPUS_ENCODER_BYTES // 8),
+        opus_decoders=_sparse_plane(np.int64, n, OPUS_DECODER_BYTES // 8),
         plays=_records(PLAY, capacity.plays),
         relations=_records(RELATION, capacity.relations),
         taps=tap_counts,
@@ -576,12 +614,14 @@ def make_tables(
         sockets=sockets,
         sources=sources,
         remote=np.zeros((2 * n, 16), np.uint8),
-        inbox=_records(INBOX, BATCH),
+        inbox=np.zeros((BATCH, RECEIVE_BYTES), np.uint8),
+        envelopes=_records(ENVELOPE, BATCH),
         receive_headers=np.zeros((BATCH, 8), np.uint64),
-        outbox=_records(OUTBOX, min(max(2 * n, 64), MOST_UNSENT)),
+        outbox=np.zeros(most_unsent * USUAL_PACKET_BYTES + PACKET_BYTES, np.uint8),
+        send_vectors=np.zeros((most_unsent, 2), np.uint64),
         send_headers=np.zeros((len(sockets), BATCH, 8), np.uint64),
         send_leg=np.zeros((len(sockets), BATCH), np.int64),
-        send_count=np.zeros(len(sockets) + 1, np.int64),
+        send_count=np.zeros(len(sockets) + 2, np.int64),
     )
     _point_headers_at_buffers(tables)
     return tables
@@ -589,17 +629,15 @@ def make_tables(
 
 def _point_headers_at_buffers(t: Tables) -> None:
     """Fill in `struct mmsghdr` and `struct iovec` (Linux, 64 bit) where they never change."""
-    inbox = t.inbox.ctypes.data + np.arange(BATCH, dtype=np.uint64) * np.uint64(INBOX.itemsize)
-    offset = {name: np.uint64(INBOX.fields[name][1]) for name in ("name", "vector", "control", "octets")}  # type: ignore[index]
-    t.inbox["vector"][:, 0] = inbox + offset["octets"]
-    t.inbox["vector"][:, 1] = RECEIVE_BYTES
-    t.receive_headers[:, 0] = inbox + offset["name"]
-    t.receive_headers[:, 2] = inbox + offset["vector"]
-    t.receive_headers[:, 3] = 1
+    envelopes = t.envelopes.ctypes.data + np.arange(BATCH, dtype=np.uint64) * np.uint64(ENVELOPE.itemsize)
+    offset = {name: np.uint64(ENVELOPE.fields[name][1]) for name in ("name", "vector", "control")}  # type: ignore[index]
+    t.envelopes["vector"][:, 0] = t.inbox.ctypes.data + np.arange(BATCH, dtype=np.uint64) * np.uint64(RECEIVE_BYTES)
+    t.envelopes["vector"][:, 1] = RECEIVE_BYTES
+    t.receive_headers[:, 0] = envelopes + offset["name"]
     t.receive_headers[:, 1] = 16
+    t.receive_headers[:, 2] = envelopes + offset["vector"]
+    t.receive_headers[:, 3] = 1
+    t.receive_headers[:, 4] = envelopes + offset["control"]
     t.receive_headers[:, 5] = CONTROL_BYTES
-    t.receive_headers[:, 4] = inbox + offset["control"]
-    rows = t.outbox.ctypes.data + np.arange(len(t.outbox), dtype=np.uint64) * np.uint64(OUTBOX.itemsize)
-    t.outbox["vector"][:, 0] = rows + np.uint64(OUTBOX.fields["octets"][1])  # type: ignore[index]
     t.send_headers[:, :, 1] = 16
     t.send_headers[:, :, 3] = 1

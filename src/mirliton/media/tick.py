@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media.encoding import go_on_alone
+from mirliton.media.foresight import expect_leg, expect_mix, expect_next
 from mirliton.media.gate import amplify
-from mirliton.media.kernels import INTERPRETED, Int, entry, kernel
+from mirliton.media.kernels import Int, kernel
 from mirliton.media.limiter import LIMITER_BLOCKS, limit_on
 from mirliton.media.limits import FIR_HISTORY, LOOKAHEAD, WIDE_HISTORY
 from mirliton.media.lookback import miss_frame, pass_gate
-from mirliton.media.places import tables_at
 from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import ignore, read
 from mirliton.media.reporting import report_due, wheel_turns
@@ -37,8 +37,8 @@ _MOST_CATCH_UP = 200_000_000  # ns; what is later than that is skipped
 
 
 @kernel
-def _hear(t: Tables, m: Int, leg: Int) -> None:
-    """Read one frame from a leg; if it is heard in the mix, leave it in `t.lines[leg].own` at the mix's rate."""
+def _hear(t: Tables, m: Int, leg: Int, row: Int) -> None:
+    """Read one frame from a leg; if it is heard in the mix, leave it in `t.spoken[row]` at the mix's rate."""
     mix, record = t.mixes[m], t.legs[leg]
     record.contributes = 0
     silent = bool(mix.lobby or record.muted or record.held or record.isolated or not record.may_receive)
@@ -58,18 +58,18 @@ def _hear(t: Tables, m: Int, leg: Int) -> None:
         leave_chunk(t, record.tap, mix.due, record.rate, samples)
     amplify(t, leg, samples)
     if pass_gate(t, leg, samples, mix.interval):
-        _contribute(t, m, leg, samples)
+        _contribute(t, m, leg, row, samples)
 
 
 @kernel
-def _contribute(t: Tables, m: Int, leg: Int, samples: Int) -> None:
-    record, own = t.legs[leg], t.lines[leg].own
+def _contribute(t: Tables, m: Int, leg: Int, row: Int, samples: Int) -> None:
+    record, own = t.legs[leg], t.spoken[row]
     copy(t.scratch[0].frame, own, samples)
     if record.rate != t.mixes[m].rate:
         line = t.lines[leg]
         window, rate = t.scratch[0].window, t.mixes[m].rate
         convert(window, line.in_history, line.in_wide_history, own, samples, record.rate, rate)
-    record.contributes = 1
+    record.contributes = row + 1
 
 
 @kernel
@@ -78,11 +78,13 @@ def _add_up(t: Tables, m: Int, n: Int) -> Int:
     voices = t.scratch[0].voices
     clear(voices, n)
     heard, leg = 0, t.mixes[m].first
+    expect_leg(t, leg)
     while leg >= 0:
-        _hear(t, m, leg)
+        expect_next(t, leg)
+        _hear(t, m, leg, heard)
         if t.legs[leg].contributes:
+            add(t.spoken[heard], voices, n)
             heard += 1
-            add(t.lines[leg].own, voices, n)
         leg = t.legs[leg].next
     return heard
 
@@ -184,7 +186,7 @@ def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
     if record.group >= 0:
         index = _rate_index(record.rate)
         record.limiter_gain = mix.limiter_gains[index]
-        copy(mix.out_tails[index * LOOKAHEAD :], line.out_tail, LOOKAHEAD)
+        copy(mix.out_tails[index * LOOKAHEAD :], t.near[leg].out_tail, LOOKAHEAD)
         copy(mix.out_history, line.out_history, FIR_HISTORY)
         copy(mix.out_wide_history, line.out_wide_history, WIDE_HISTORY)
         go_on_alone(t, record.group, leg)
@@ -216,8 +218,9 @@ def _own_signal(t: Tables, m: Int, leg: Int, n: Int, signal: NDArray[np.float32]
 @kernel
 def _without(t: Tables, speaker: Int, n: Int, signal: NDArray[np.float32]) -> None:
     """Take what one leg said out of a signal."""
-    if t.legs[speaker].contributes:
-        difference(signal, t.lines[speaker].own, signal, n)
+    row = t.legs[speaker].contributes - 1
+    if row >= 0:
+        difference(signal, t.spoken[row], signal, n)
 
 
 @kernel
@@ -234,7 +237,8 @@ def _send_own(t: Tables, m: Int, leg: Int, n: Int) -> None:
     samples = convert(work.window, line.out_history, line.out_wide_history, signal, n, mix.rate, record.rate)
     if record.queue_head >= 0:
         _add_queue(t, m, leg, signal, samples)
-    record.limiter_gain = limit_on(work.signal, samples, look, record.limiter_gain, line.out_tail, work.limited)
+    tail = t.near[leg].out_tail
+    record.limiter_gain = limit_on(work.signal, samples, look, record.limiter_gain, tail, work.limited)
     to_16_bits(work.limited, samples, work.frame)
     send_own(t, leg, samples)
 
@@ -352,6 +356,7 @@ def _do_due(t: Tables, m: Int, now: Int) -> None:
         mix.due += missed * period
     while mix.due <= now:
         if mix.first >= 0 or mix.queue_head >= 0:
+            expect_mix(t, m)
             _tick(t, m)
         mix.due += period
 
@@ -378,16 +383,3 @@ def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
         report_due(t, now, real_offset)
     flush(t)
     return following
-
-
-@entry
-def _step_at(where: NDArray[np.int64], now: Int, real_offset: Int) -> Int:
-    return step_tables(tables_at(where.ctypes.data), now, real_offset)
-
-
-def step(t: Tables, where: NDArray[np.int64], now: int, real_offset: int) -> int:
-    """`step_tables`, compiled. `where` is `tables.places_of(t)`.
-
-    The one thing that the interpreter calls, a few hundred times a second, whatever the number of legs.
-    """
-    return int(step_tables(t, now, real_offset) if INTERPRETED else _step_at(where, now, real_offset))
