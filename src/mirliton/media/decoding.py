@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
+from mirliton.media.background import note_background
 from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
 from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples, opus_packet_has_lbrr
 from mirliton.media.digits import listen
-from mirliton.media.gate import judge_nothing, judge_packet, judge_silence
+from mirliton.media.gate import judge_nothing, judge_packet, judge_unspoken
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import HISTORY_MS, MAX_PTIME
 from mirliton.media.samples import clear, copy, look_up
@@ -68,19 +69,21 @@ def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out:
         _join(t, leg, out, samples)
     record.conceal_run = 0
     judge_packet(t, leg, out, samples)
+    if record.codec == OPUS:
+        note_background(t, leg, payload, size)
     _remember(t, leg, out, samples)
     return samples
 
 
 @kernel
-def append_silence(t: Tables, leg: Int, span: Int) -> None:
-    """What a packet says that is not worth decoding."""
+def append_silence(t: Tables, leg: Int, span: Int, score: Int) -> None:
+    """In place of what a packet says that is not worth decoding, and would be of this score."""
     record = t.legs[leg]
     samples = span * (record.rate // 8000)
     clear(t.lines[leg].ready[record.ready :], samples)
     record.ready += samples
     record.conceal_run = 0
-    judge_silence(t, leg)
+    judge_unspoken(t, leg, score)
 
 
 @kernel

@@ -309,6 +309,7 @@ class Engine:
         record.voices_only = int(c.voices_only)
         record.input_gain, record.output_gain = c.input_gain, c.output_gain
         record.quiet_level = quiet_level(c.energy_level, c.input_gain)
+        record.quiet_run = 0
         if c.muted or c.held or c.isolated:
             close_gate(self._t, c.leg)
 
@@ -359,6 +360,7 @@ class Engine:
         t.lines[leg].in_history[:] = t.lines[leg].in_wide_history[:] = 0
         record.energy_level = t.mixes[record.mix].energy_level
         record.quiet_level = quiet_level(int(record.energy_level), float(record.input_gain))
+        record.quiet_run = 0
 
     def _link(self, leg: int, mix: int) -> None:
         t = self._t

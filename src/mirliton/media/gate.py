@@ -77,11 +77,11 @@ def judge_packet(t: Tables, leg: Int, pcm: NDArray[np.int16], samples: Int) -> N
 
 
 @kernel
-def judge_silence(t: Tables, leg: Int) -> None:
-    """A packet of the leg is comfort noise, or says of itself that it would not pass."""
+def judge_unspoken(t: Tables, leg: Int, score: Int) -> None:
+    """A packet of the leg says of itself that it would not pass; it is taken to be of this score."""
     if t.legs[leg].judged:
         t.legs[leg].missed = 0
-        judge(t, leg, 0)
+        judge(t, leg, score)
 
 
 @kernel

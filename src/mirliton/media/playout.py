@@ -12,6 +12,7 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media.background import is_known_background
 from mirliton.media.buffers import arena_of
 from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, recover
 from mirliton.media.delay import fit_grid, least_wait
@@ -165,7 +166,7 @@ def _play_straight(t: Tables, leg: Int, frame: Int) -> bool:
     slot = t.slots[place_of(leg, sequence)]
     if not _present(t, leg, sequence) or slot.ts != record.position or slot.span != frame:
         return False
-    if _is_silence(t, leg, sequence):
+    if _unspoken(t, leg, sequence) >= 0:
         return False
     decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
     record.head = sequence + 1
@@ -188,8 +189,10 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     record.position += span + gap
     record.waited = 0
     before = record.ready
-    if _is_silence(t, leg, sequence):
-        append_silence(t, leg, span)
+    score = _unspoken(t, leg, sequence)
+    if score >= 0:
+        append_silence(t, leg, span, score)
+        record.passed_over += 1
         return True
     decode(t, leg, _payload(t, leg, sequence), slot.length)
     if gap < 0:
@@ -198,13 +201,17 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
 
 
 @kernel
-def _is_silence(t: Tables, leg: Int, sequence: Int) -> bool:
-    """Not worth decoding: nobody hears this leg, and the packet itself says that it would not pass the gate."""
-    record = t.legs[leg]
-    return bool(
-        record.codec == OPUS and not record.talking and t.slots[place_of(leg, sequence)].level >= record.quiet_level
-        and record.event_payload_type >= 0
-    )  # fmt: skip
+def _unspoken(t: Tables, leg: Int, sequence: Int) -> Int:
+    """The score of a packet not worth decoding: nobody hears this leg, and the packet itself says that it would not
+    pass the gate. Else -1."""
+    record, slot = t.legs[leg], t.slots[place_of(leg, sequence)]
+    if record.codec != OPUS or record.talking or record.event_payload_type < 0:
+        return np.int64(-1)
+    if slot.level >= record.quiet_level:
+        return np.int64(0)
+    if is_known_background(t, leg, _payload(t, leg, sequence), slot.length):
+        return np.int64(record.score)
+    return np.int64(-1)
 
 
 @kernel

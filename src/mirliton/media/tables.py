@@ -181,6 +181,12 @@ LEG = _record_type(
         ("widest", "i8"),  # the highest rate that it can use
         ("event_step", "i8"),  # units of a telephone event's duration in 1/8 ms
         ("ptime", "i8"),
+        # background of Opus that is not decoded (`background`)
+        ("quiet_run", "i8"),  # packets decoded that were quiet enough
+        ("quiet_kind", "i8"),  # the first byte of each of them
+        ("quiet_gain", "i8"),  # the highest of their gains
+        ("quiet_bytes", "i8"),  # and the longest of them
+        ("passed_over", "i8"),  # packets since the last one that was decoded
         # the mix it is in, as a doubly linked list (`next` is above)
         ("mix", "i8"),
         ("previous", "i8"),
