@@ -15,11 +15,20 @@ _library = opus._library
 class OpusEncoder:
     """48 kHz, mono."""
 
-    def __init__(self, bits_per_second: int = 32000, fec: bool = False, loss: int = 0, dtx: bool = False) -> None:
+    def __init__(
+        self,
+        bits_per_second: int = 32000,
+        fec: bool = False,
+        loss: int = 0,
+        dtx: bool = False,
+        complexity: int = 5,
+        signal: int = opus.VOICE,
+    ) -> None:
         self._state = np.zeros(OPUS_ENCODER_BYTES // 8, np.int64)
         opus.begin_encoder(
-            self._state, 48000, bits_per_second=bits_per_second, complexity=5, fec=fec, loss_percent=loss, dtx=dtx
-        )
+            self._state, 48000, bits_per_second=bits_per_second, complexity=complexity, signal=signal,
+            fec=fec, loss_percent=loss, dtx=dtx,
+        )  # fmt: skip
 
     def encode(self, pcm: Samples) -> bytes:
         """One packet."""

@@ -347,6 +347,25 @@ def test_packets_are_repeated_while_a_listener_tells_of_loss_and_no_longer(opus_
     assert repetitions(tell_of_loss(opus_room, 1, percent=0)[-200:]) == 0
 
 
+@pytest.mark.parametrize(("bits", "dtx", "cheap"), [(0, False, True), (32_000, False, False), (0, True, False)])
+def test_celt_alone_is_used_at_full_rate_until_a_listener_tells_of_loss(
+    bench: EngineBench, bits: int, dtx: bool, cheap: bool
+) -> None:
+    bench.add(FakeCaller(syllables, "OPUS"), fec=True)
+    bench.add(FakeCaller(silence, "OPUS"), fec=True, bits_per_second=bits, dtx=dtx)
+    bench.join_all(bench.open_mix(rate=48000))
+    bench.run(1000)
+    assert by_celt(bench.callers[1].packets[-20:]) == (20 if cheap else 0)
+    assert by_celt(tell_of_loss(bench, 1, percent=12)[-20:]) == 0
+    assert repetitions(bench.callers[1].packets[-200:]) > 50
+    assert by_celt(tell_of_loss(bench, 1, percent=0)[-20:]) == (20 if cheap else 0)
+
+
+def by_celt(packets: list[bytes]) -> int:
+    """How many packets of Opus have no SILK in them (RFC 6716 3.1)."""
+    return sum(packet[12] >> 3 >= 16 for packet in packets if packet[1] < 200)
+
+
 def test_an_encoder_that_is_shared_prepares_for_the_worst_of_its_listeners(opus_room: EngineBench) -> None:
     tell_of_loss(opus_room, 1, percent=12, seconds=5)
     assert repetitions(tell_of_loss(opus_room, 2, percent=0)[-200:]) > 50

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_ENCODE, ULAW_ENCODE
-from mirliton.media.codecs.opus import SET_BITRATE, SET_FEC, SET_LOSS, opus_encode, opus_set
+from mirliton.media.codecs.opus import (
+    SET_BITRATE,
+    SET_COMPLEXITY,
+    SET_FEC,
+    SET_LOSS,
+    SET_SIGNAL,
+    VOICE,
+    opus_encode,
+    opus_set,
+)
 from mirliton.media.expected_loss import PERCENT
 from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import FIFO, G722_STATE, OPUS_ENCODER_BYTES
@@ -93,6 +102,8 @@ def _prepare_for_loss(t: Tables, e: Int) -> None:
     encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
     loss = encoder.loss_class
     opus_set(state, SET_BITRATE, np.int32(encoder.fec_bits if loss > 0 else encoder.bits))
+    opus_set(state, SET_SIGNAL, np.int32(VOICE if loss > 0 else encoder.plain_signal))
+    opus_set(state, SET_COMPLEXITY, np.int32(encoder.complexity if loss > 0 else encoder.plain_complexity))
     opus_set(state, SET_FEC, np.int32(loss > 0))
     opus_set(state, SET_LOSS, np.int32(PERCENT[loss]))
     encoder.prepared = loss

@@ -18,9 +18,11 @@ from mirliton.media.tables import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WA
 
 _LOBBY_RATE = 16000
 """Before the room a caller with Opus hears prompts, which have no more."""
-_BITS = {8000: 14_000, 16000: 24_000, 48000: 32_000}
-_FEC_BITS = 1.5
+_BITS = {8000: 14_000, 16000: 24_000, 48000: 40_000}
+_FEC_BITS = {8000: 21_000, 16000: 36_000, 48000: 48_000}
 """What is repeated needs room."""
+_CELT_BITS = 40_000
+"""From here on speech is as good without SILK, with twice the complexity and half the work (docs/performance.md)."""
 _MOST_BITS = 510_000
 _OPUS_PTIMES = (60, 40, 20, 10)
 _MOST_OPUS_BYTES = 1275
@@ -210,7 +212,11 @@ class Sounding:
         encoder.used, encoder.wanted, encoder.most_bytes = 0, 1, _MOST_OPUS_BYTES
         encoder.fec, encoder.prepared, encoder.listeners[:] = int(kind.fec), 0, 0
         encoder.bits = min(_BITS[kind.rate], kind.most_bits)
-        encoder.fec_bits = min(round(_BITS[kind.rate] * _FEC_BITS), kind.most_bits)
+        encoder.fec_bits = min(_FEC_BITS[kind.rate], kind.most_bits)
+        by_celt = bool(encoder.bits >= _CELT_BITS and not kind.dtx)
+        encoder.plain_signal = opus.MUSIC if by_celt else opus.VOICE
+        encoder.complexity = self._complexity
+        encoder.plain_complexity = min(10, 2 * self._complexity) if by_celt else self._complexity
         encoder.loss_class = self._t.legs[index].loss_class if index < len(self._t.legs) else 0
         if kind.codec == G722:
             g722.reset(encoder.g722)
@@ -219,7 +225,8 @@ class Sounding:
                 self._t.opus_encoders[index],
                 kind.rate,
                 bits_per_second=int(encoder.bits),
-                complexity=self._complexity,
+                complexity=int(encoder.plain_complexity),
+                signal=int(encoder.plain_signal),
                 widest=kind.widest,
                 dtx=kind.dtx,
                 constant=kind.constant,

@@ -321,6 +321,9 @@ ENCODER = _record_type(
         ("fec", "i8"),  # its listeners know what to do with it
         ("bits", "i8"),  # a second, of Opus
         ("fec_bits", "i8"),  # and where loss is expected
+        ("complexity", "i8"),  # where loss is expected
+        ("plain_complexity", "i8"),  # and where it is not
+        ("plain_signal", "i8"),  # what libopus is told then that it encodes
         ("loss_class", "i8"),  # what its listeners tell
         ("prepared", "i8"),  # the class that libopus was told
         ("listeners", "i8", (LOSS_CLASSES,)),  # of a shared one, by class

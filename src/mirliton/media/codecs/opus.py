@@ -22,8 +22,10 @@ from mirliton.media.limits import OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES
 RATES = (8000, 12000, 16000, 24000, 48000)
 VOIP = 2048
 SET_BITRATE, SET_FEC, SET_LOSS = np.int32(4002), np.int32(4012), np.int32(4014)
-_SET_VBR, _SET_COMPLEXITY, _SET_DTX = 4006, 4010, 4016
-_SET_MAX_BANDWIDTH, _SET_SIGNAL, _VOICE = 4004, 4024, 3001
+SET_COMPLEXITY, SET_SIGNAL = np.int32(4010), np.int32(4024)
+VOICE, MUSIC = 3001, 3002
+_SET_VBR, _SET_DTX = 4006, 4016
+_SET_MAX_BANDWIDTH = 4004
 _BANDWIDTHS = {8000: 1101, 12000: 1102, 16000: 1103, 24000: 1104, 48000: 1105}
 _OK = 0
 
@@ -112,19 +114,23 @@ def begin_encoder(
     *,
     bits_per_second: int,
     complexity: int,
+    signal: int = VOICE,
     widest: int = 48000,
     fec: bool = False,
     loss_percent: int = 0,
     dtx: bool = False,
     constant: bool = False,
 ) -> None:
-    """Make a fresh mono encoder for sound at `rate` Hz (one of `RATES`) in `state`. `widest`: Hz of the receiver."""
+    """Make a fresh mono encoder for sound at `rate` Hz (one of `RATES`) in `state`. `widest`: Hz of the receiver.
+
+    `signal`: with `VOICE` libopus uses SILK, which can repeat packets; with `MUSIC` CELT alone, which is much cheaper.
+    """
     result = _library.opus_encoder_init(ctypes.c_void_p(state.ctypes.data), rate, 1, VOIP)
     if result != _OK:
         raise ValueError(f"libopus makes no encoder for {rate} Hz: error {result}")
-    _ctl(state, _SET_SIGNAL, _VOICE)
+    _ctl(state, int(SET_SIGNAL), signal)
     _ctl(state, int(SET_BITRATE), bits_per_second)
-    _ctl(state, _SET_COMPLEXITY, complexity)
+    _ctl(state, int(SET_COMPLEXITY), complexity)
     _ctl(state, _SET_MAX_BANDWIDTH, _BANDWIDTHS[max(known for known in RATES if known <= max(widest, 8000))])
     _ctl(state, _SET_VBR, int(not constant))
     _ctl(state, _SET_DTX, int(dtx))
