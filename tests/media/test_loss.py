@@ -38,14 +38,14 @@ def test_where_losses_are_frequent_packets_wait_for_the_fec_behind_them() -> Non
 
 def test_what_is_brought_back_just_in_time_for_a_tick_is_heard() -> None:
     """No sample waits from before, so the frame is made of FEC alone."""
-    network = Network(constant(20))
+    network = Network(constant(15))
     opus = {"bits_per_second": 24_000, "fec": True, "loss": 20}
     listener = {"codec": "L16", "rate": RATE, "ptime": 10}
     with room(network, _say, codec="OPUS", opus=opus, listener=listener) as line:
         line.run(2000)
-        network.delay = constant(60)  # late packets make all that follow wait for more than one packet
+        network.delay = constant(55)  # late packets make all that follow wait for more than one packet
         line.run(60)
-        network.delay = constant(20)
+        network.delay = constant(15)
         line.run(100)
         network.drop = {len(network.sent) + n for n in range(5, 100, 25)}
         line.run(2000)

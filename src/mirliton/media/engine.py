@@ -47,7 +47,8 @@ from mirliton.media.tables import (
 
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""
-_PHASE = 10_000_000
+_PHASE = 5_000_000
+"""Mixes tick in so many turns: half as many legs at a time stay in the cache from the first look to the last."""
 _MOST_KEYS = 12
 """Keys that wait to be told to one leg: what 5 bits each leave room for."""
 _RETIRED_NS = 2_000_000_000

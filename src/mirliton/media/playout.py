@@ -28,7 +28,8 @@ _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at i
 _LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock
 _MOST_GUESSED = 160  # ts units made up at a time
 _PACE = 160  # one period in 20 ms
-_PATIENCE, _MOST_PATIENCE = 4000, 64_000  # ts units until a cut is tried again that only saves a few milliseconds
+_LITTLE, _MOST_FOR_LITTLE = 4000, 64_000  # ts units until a cut is tried again that only saves a few milliseconds
+_MOST_FOR_MUCH = 3200  # and one that saves more
 _FAR = 800  # ts units away from the target: then what is joined need not be so alike
 _ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
 _QUIET = 16  # mean size of samples that nobody hears
@@ -320,6 +321,8 @@ def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
     alike = _ALIKE if abs(record.shift) < _FAR else _ALIKE_WHEN_FAR
     if 0 < record.shift < record.grid:
         alike = _ALIKE_FOR_LITTLE
+    elif record.patience >= _MOST_FOR_MUCH:
+        alike = _ALIKE_WHEN_FAR  # it has no period that can be heard
     quiet = max(_QUIET, record.energy_level)
     if record.shift > 0:
         taken = shorten(x, count, record.rate, record.shift * ratio, alike, quiet)
@@ -331,9 +334,16 @@ def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
         record.ready += taken
         record.shift = min(0, record.shift + taken // ratio)
         record.stretched += taken // ratio
-    if taken > 0 or abs(record.shift) >= record.grid:
-        record.rest, record.patience = _PACE, 0
-    else:  # the search is dear, and some sound has no period: less and less often
-        record.patience = min(max(2 * record.patience, _PATIENCE), _MOST_PATIENCE)
-        record.rest = record.patience
+    record.rest = _PACE if taken > 0 else _patience(t, leg)
+    record.patience = 0 if taken > 0 else record.rest
     return bool(taken > 0)
+
+
+@kernel
+def _patience(t: Tables, leg: Int) -> Int:
+    """How long to wait after a search in vain: it is dear, and some sound has no period, so longer each time."""
+    record = t.legs[leg]
+    least, most = _PACE, _MOST_FOR_MUCH
+    if 0 < record.shift < record.grid:
+        least, most = _LITTLE, _MOST_FOR_LITTLE
+    return np.int64(min(max(2 * record.patience, least), most))
