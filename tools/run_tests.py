@@ -11,7 +11,7 @@ import tempfile
 
 COMPILE = "from mirliton.media.process import load_kernels; load_kernels()"
 PYTEST = (sys.executable, "-m", "pytest")
-OTHERS = ("-n", "2", "--dist", "loadfile", "--ignore=tests/calls", "-p", "no:cacheprovider")
+OTHERS = ("-n", "2", "--dist", "loadfile", "--ignore=tests/calls", "-p", "no:cacheprovider", "--durations=15")
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from mirliton.media.codecs import g722
 from mirliton.media.codecs.g711 import ALAW_DECODE, ALAW_ENCODE, ULAW_DECODE, ULAW_ENCODE
 from mirliton.media.engine import Engine
 from mirliton.media.kernels import entry
-from mirliton.media.tables import LEG, Capacity, make_tables, map_taps
+from mirliton.media.records import LEG
+from mirliton.media.tables import Capacity, make_tables, map_taps
 from mirliton.media.taps import TapMemory
 from tests.media.opus_phone import OpusDecoder, OpusEncoder
 

@@ -28,7 +28,7 @@ from mirliton.benchmark.voices import CODINGS, write_voices
 
 _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
-_WARM_UP_SECONDS = 2.5
+_WARM_UP_SECONDS = 5.0
 _TRIAL_SECONDS = 4.0
 
 

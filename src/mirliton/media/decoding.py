@@ -16,8 +16,9 @@ from mirliton.media.digits import listen
 from mirliton.media.gate import judge_nothing, judge_packet, judge_unspoken
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import HISTORY_MS, MAX_PTIME
+from mirliton.media.records import G722, L16, OPUS, PCMA
 from mirliton.media.samples import clear, copy, look_up
-from mirliton.media.tables import G722, L16, OPUS, PCMA, Tables
+from mirliton.media.tables import Tables
 
 _FADE_MS = 60
 _OPUS_STEP = 20  # ts units: what libopus makes up it makes in steps of 2.5 ms

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media.kernels import Int, kernel
+from mirliton.media.records import DIGIT
 from mirliton.media.sources import push_event
-from mirliton.media.tables import DIGIT, Tables
+from mirliton.media.tables import Tables
 
 _BLOCK = 102  # samples at 8 kHz: 12.75 ms, the classical length for telling the eight frequencies apart
 _FREQUENCIES = np.array([697, 770, 852, 941, 1209, 1336, 1477, 1633], np.float64)

@@ -23,8 +23,9 @@ from mirliton.media.codecs.opus import (
 from mirliton.media.expected_loss import PERCENT
 from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import FIFO, G722_STATE, OPUS_ENCODER_BYTES
+from mirliton.media.records import G722, L16, OPUS, PCMA
 from mirliton.media.samples import copy, look_up_code
-from mirliton.media.tables import G722, L16, OPUS, PCMA, Tables
+from mirliton.media.tables import Tables
 
 
 @kernel

@@ -20,6 +20,7 @@ from mirliton.media.limits import MOST_JITTER
 from mirliton.media.lookback import forget_said
 from mirliton.media.places import places_of
 from mirliton.media.playout import ignore
+from mirliton.media.records import CONNECTED, DIGIT, FREE, LATCHED, LEG, OPEN, PLAY_DONE, TALKING
 from mirliton.media.reporting import say_goodbye, schedule, unschedule
 from mirliton.media.running import run, step
 from mirliton.media.sounding import Sounding, clock_of
@@ -33,17 +34,7 @@ from mirliton.media.sources import (
     start_waiting,
     stop_waiting,
 )
-from mirliton.media.tables import (
-    CONNECTED,
-    DIGIT,
-    FREE,
-    LATCHED,
-    LEG,
-    OPEN,
-    PLAY_DONE,
-    TALKING,
-    Tables,
-)
+from mirliton.media.tables import Tables
 
 LOBBIES = 4
 """Mixes 0..3 are lobbies: legs outside any room, spread over four phases of a 20 ms tick."""

@@ -14,20 +14,9 @@ from numba.extending import intrinsic
 
 from mirliton.media.kernels import INTERPRETED, F, Int, kernel
 from mirliton.media.limits import SMALL_ARENA_BYTES
+from mirliton.media.records import ENCODER, FREE, HOT_BYTES, LEG, MIX, NEAR, RECEIVING_BYTES, SLOT, SOURCE, place_of
 from mirliton.media.sources import find, home, source_key
-from mirliton.media.tables import (
-    ENCODER,
-    FREE,
-    HOT_BYTES,
-    LEG,
-    MIX,
-    NEAR,
-    RECEIVING_BYTES,
-    SLOT,
-    SOURCE,
-    Tables,
-    place_of,
-)
+from mirliton.media.tables import Tables
 
 _LINE_OF_CACHE = 64
 _LEG, _NEAR, _MIX, _SLOT, _SOURCE, _ENCODER = (one.itemsize for one in (LEG, NEAR, MIX, SLOT, SOURCE, ENCODER))

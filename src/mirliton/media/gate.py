@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
+from mirliton.media.records import TALKING
 from mirliton.media.samples import mean_size
 from mirliton.media.sources import push_event
-from mirliton.media.tables import TALKING, Tables
+from mirliton.media.tables import Tables
 
 _LOUD = 400  # this much above the level opens at once
 _OPEN_AFTER = 5

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mirliton.media.quality import burst_ratio, opinion
-from mirliton.media.tables import CODECS
+from mirliton.media.records import CODECS
 from mirliton.media.types import LegStatistics
 
 _NAMES = {number: name for name, number in CODECS.items()}

@@ -16,7 +16,7 @@ from numba.extending import intrinsic, models, overload_attribute, register_mode
 from numpy.typing import NDArray
 
 from mirliton.media.limits import BATCH, FIFO, MAX_FRAME, OPUS_DECODER_BYTES, OPUS_ENCODER_BYTES, RECEIVE_BYTES
-from mirliton.media.tables import (
+from mirliton.media.records import (
     CHUNK,
     ENCODER,
     ENVELOPE,
@@ -31,8 +31,8 @@ from mirliton.media.tables import (
     SOCKET,
     SOURCE,
     TAP,
-    Tables,
 )
+from mirliton.media.tables import Tables
 
 _WORD = ir.IntType(64)
 _array: Any = vars(numba)["carray"]

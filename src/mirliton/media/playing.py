@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media.kernels import Int, fast_kernel, kernel
+from mirliton.media.records import PLAY_DONE
 from mirliton.media.sources import push_event
-from mirliton.media.tables import PLAY_DONE, Tables
+from mirliton.media.tables import Tables
 
 _SAMPLE = 125_000  # ns at 8 kHz
 

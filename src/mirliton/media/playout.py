@@ -20,9 +20,10 @@ from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.pauses import fill_pause
+from mirliton.media.records import OPUS, place_of
 from mirliton.media.samples import clear, copy
 from mirliton.media.stretching import LOOK_MS, lengthen, shorten
-from mirliton.media.tables import OPUS, Tables, place_of
+from mirliton.media.tables import Tables
 
 _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at its next packet
 _LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock

@@ -21,7 +21,8 @@ from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.engine import Engine, EngineFull
 from mirliton.media.kernels import watch_compiling
-from mirliton.media.tables import LEG, Capacity, Tables, make_tables, map_shared, map_taps
+from mirliton.media.records import LEG
+from mirliton.media.tables import Capacity, Tables, make_tables, map_shared, map_taps
 
 _LONGEST_WAIT = 1.0
 _LONGEST_RUN = 100_000_000  # ns without the interpreter

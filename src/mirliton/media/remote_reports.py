@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mirliton.media import counting
 from mirliton.media.expected_loss import hear_of_loss
 from mirliton.media.kernels import Int, kernel
+from mirliton.media.records import CONNECTED
 from mirliton.media.rtcp import (
     BLOCK,
     RECEIVER_REPORT,
@@ -22,7 +23,7 @@ from mirliton.media.rtcp import (
 )
 from mirliton.media.sources import find, source_key
 from mirliton.media.srtp import unprotect_report
-from mirliton.media.tables import CONNECTED, Tables
+from mirliton.media.tables import Tables
 
 _LONGEST_TRIP = 10 * 65536  # 1/65536 s
 _GRAIN = 66  # 1/65536 s: two readings of two clocks may cross by a millisecond

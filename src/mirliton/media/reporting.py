@@ -13,6 +13,7 @@ from mirliton.media import counting
 from mirliton.media.drift import follow_clock
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import REPORT_WHEEL
+from mirliton.media.records import CONNECTED
 from mirliton.media.rtcp import (
     BLOCK,
     DESCRIPTION,
@@ -26,7 +27,7 @@ from mirliton.media.rtcp import (
 )
 from mirliton.media.sending import flush, has_room, next_place, post
 from mirliton.media.srtp import protect_report
-from mirliton.media.tables import CONNECTED, Tables
+from mirliton.media.tables import Tables
 
 _MOMENT = 20_000_000  # ns from one place of the wheel to the next
 _INTERVAL = 5_000_000_000

@@ -14,11 +14,12 @@ from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, RECEIVE_BYTES, SLOTS
 from mirliton.media.native import recvmmsg
 from mirliton.media.pauses import OF_OPUS
+from mirliton.media.records import CONNECTED, OPUS, place_of
 from mirliton.media.remote_reports import take_reports
 from mirliton.media.samples import copy
 from mirliton.media.sources import leg_of, take_source
 from mirliton.media.srtp import unprotect
-from mirliton.media.tables import CONNECTED, OPUS, Tables, place_of
+from mirliton.media.tables import Tables
 
 _WRAP = np.int64(1) << 32
 _JUMP = 3000  # sequence numbers; a larger step is a restart of the sender (RFC 3550 MAX_DROPOUT)

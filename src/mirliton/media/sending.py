@@ -8,9 +8,10 @@ from mirliton.media.encoding import encode, fill, take
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import BATCH, PACKET_BYTES
 from mirliton.media.native import sendmmsg
+from mirliton.media.records import CONNECTED
 from mirliton.media.samples import copy
 from mirliton.media.srtp import protect
-from mirliton.media.tables import CONNECTED, Tables
+from mirliton.media.tables import Tables
 
 _HEADER = 12
 _KEY_LASTS = 1280  # ts units: 160 ms, which every receiver takes for a press

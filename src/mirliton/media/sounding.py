@@ -5,16 +5,18 @@ the tables. A mix has the highest rate that anybody in it can use, up to its cei
 and encoded at the rate of the mix; nothing else ever changes its rate.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from mirliton.media import messages as m
 from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722, opus
 from mirliton.media.expected_loss import count_listener
 from mirliton.media.limits import SLOTS, SMALL_ARENA_BYTES
-from mirliton.media.tables import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WANTS, Tables
+from mirliton.media.records import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WANTS
+from mirliton.media.tables import Tables
 
 _LOBBY_RATE = 16000
 """Before the room a caller with Opus hears prompts, which have no more."""
@@ -78,7 +80,7 @@ class Sounding:
         record.arena_bytes = _ARENA_BYTES if record.codec == L16 else SMALL_ARENA_BYTES
         record.arena_used = 0
         t.slots["seq"][c.leg * SLOTS : (c.leg + 1) * SLOTS] = -1
-        t.lines[c.leg].tone_state[:] = 0
+        _silence(t.lines[c.leg].tone_state)
         if mix >= 0:
             self.enter(c.leg)
 
@@ -136,15 +138,16 @@ class Sounding:
         record, line, room = t.legs[leg], t.lines[leg], t.mixes[t.legs[leg].mix]
         rate = int(record.widest) if record.codec != OPUS else _LOBBY_RATE if room.lobby else int(room.rate)
         for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history"):
-            line[name][:] = 0
-        t.near[leg].out_tail[:] = 0
+            _silence(line[name])
+        _silence(t.near[leg].out_tail)
         if rate != record.rate:
             self._ungroup(leg)
             record.rate, record.ready, record.conceal_run = rate, 0, 0
-            history_of(t, leg)[:] = 0
+            _silence(history_of(t, leg))
             if record.codec == OPUS:
                 opus.begin_decoder(t.opus_decoders[leg], rate)
-            g722.reset(line.g722_decode)
+            if record.codec == G722:
+                g722.reset(line.g722_decode)
             self._begin(leg, self._kind(leg))
             record.private = 1
         if record.group < 0 and not room.lobby:
@@ -231,6 +234,12 @@ class Sounding:
                 dtx=kind.dtx,
                 constant=kind.constant,
             )
+
+
+def _silence(run: NDArray[Any]) -> None:
+    """Zeros. What was never written is not written now: the page may not exist yet, and most legs never need it."""
+    if run.any():
+        run[:] = 0
 
 
 def _same_sound(first: m.ConnectLeg, second: m.ConnectLeg) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from mirliton.media import counting
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limits import WAITING
-from mirliton.media.tables import LATCHED, Tables
+from mirliton.media.records import LATCHED
+from mirliton.media.tables import Tables
 
 RETIRED = -2
 

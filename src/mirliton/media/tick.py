@@ -20,12 +20,13 @@ from mirliton.media.limits import FIR_HISTORY, LOOKAHEAD, WIDE_HISTORY
 from mirliton.media.lookback import miss_frame, pass_gate
 from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import ignore, read
+from mirliton.media.records import CONNECTED, FREE, OPUS, RATES, WANTS_8K, WANTS_16K, WANTS_48K
 from mirliton.media.reporting import report_due, wheel_turns
 from mirliton.media.resampling import convert, triple_rate
 from mirliton.media.rtp import receive
 from mirliton.media.samples import add, clear, copy, difference, scale, to_16_bits, total
 from mirliton.media.sending import flush, send_own, send_shared, stay_silent
-from mirliton.media.tables import CONNECTED, FREE, OPUS, RATES, WANTS_8K, WANTS_16K, WANTS_48K, Tables
+from mirliton.media.tables import Tables
 from mirliton.media.tapping import leave_chunk
 
 CLIP_RATE = 16000
