@@ -53,6 +53,21 @@ def test_after_a_storm_the_delay_is_back_within_five_seconds(pauses: bool) -> No
             assert quietest(line.heard_since(start), 8000) > 0.8 * TONE
 
 
+def test_sound_without_a_period_gives_delay_back_too() -> None:
+    rng = np.random.default_rng(5)
+    with room(Network(constant(20)), lambda t: rng.normal(0, 4000, len(t))) as line:
+        line.run(3000)
+        line.network.delay = uniform(0, 200)
+        line.run(10_000)
+        assert line.wait > 150
+        line.network.delay = constant(20)
+        line.run(15_000)
+        assert line.wait <= line.target + BAND
+        accelerated, stretched = line.count("accelerated"), line.count("stretched")
+        line.run(5000)
+        assert (line.count("accelerated"), line.count("stretched")) == (accelerated, stretched), "and stays there"
+
+
 def test_delay_is_given_back_no_faster_than_a_period_in_twenty_ms() -> None:
     with room(Network(constant(20)), tone(300)) as line:
         line.run(1000)

@@ -17,7 +17,7 @@ from mirliton.media.buffers import arena_of
 from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, recover
 from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
-from mirliton.media.kernels import Int, kernel
+from mirliton.media.kernels import Int, Real, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.pauses import fill_pause
 from mirliton.media.records import OPUS, place_of
@@ -317,13 +317,31 @@ def _read_ahead(t: Tables, leg: Int, samples: Int) -> None:
 def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
     """One period less or more of the ready samples, from sample `at` on. False: not now."""
     record = t.legs[leg]
+    patient = record.patience >= _MOST_FOR_MUCH and not 0 < record.shift < record.grid
+    if _join(t, leg, at, _alike_enough(t, leg)):
+        record.rest, record.patience = _PACE, 0
+        return True
+    if patient and _join(t, leg, at, 0.0):  # what has no period may be cut anywhere
+        record.rest = _MOST_FOR_MUCH
+        return False
+    record.rest = record.patience = _patience(t, leg)
+    return False
+
+
+@kernel
+def _alike_enough(t: Tables, leg: Int) -> Real:
+    """How similar must be what is joined?"""
+    record = t.legs[leg]
+    if 0 < record.shift < record.grid:
+        return _ALIKE_FOR_LITTLE
+    return _ALIKE if abs(record.shift) < _FAR else _ALIKE_WHEN_FAR
+
+
+@kernel
+def _join(t: Tables, leg: Int, at: Int, alike: Real) -> bool:
+    record = t.legs[leg]
     ratio = record.rate // 8000
     x, count = t.lines[leg].ready[at:], record.ready - at
-    alike = _ALIKE if abs(record.shift) < _FAR else _ALIKE_WHEN_FAR
-    if 0 < record.shift < record.grid:
-        alike = _ALIKE_FOR_LITTLE
-    elif record.patience >= _MOST_FOR_MUCH:
-        alike = _ALIKE_WHEN_FAR  # it has no period that can be heard
     quiet = max(_QUIET, record.energy_level)
     if record.shift > 0:
         taken = shorten(x, count, record.rate, record.shift * ratio, alike, quiet)
@@ -335,8 +353,6 @@ def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
         record.ready += taken
         record.shift = min(0, record.shift + taken // ratio)
         record.stretched += taken // ratio
-    record.rest = _PACE if taken > 0 else _patience(t, leg)
-    record.patience = 0 if taken > 0 else record.rest
     return bool(taken > 0)
 
 
