@@ -1,7 +1,7 @@
 """One test's hold on the server: makes rooms and numbers, and dials them with phones that it hangs up at the end."""
 
 import itertools
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +34,7 @@ class Switchboard:
         self.rest = rests[self.account.account_id]
         self._rests = rests
         self._stack = AsyncExitStack()
+        self._rooms: list[str] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,12 +62,15 @@ class Switchboard:
         """A stored conference without sounds of its own, members not muted; returns its id."""
         name = f"conference {new_number()}"
         member = {"join_muted": False} | document.pop("member", {})
-        return await self.rest.create("conferences", {"name": name, "profile": QUIET, "member": member} | document)
+        made = await self.rest.create("conferences", {"name": name, "profile": QUIET, "member": member} | document)
+        self._rooms.append(made)
+        return made
 
     async def quiet_room(self, **config: Any) -> tuple[str, str]:
         """An ad-hoc room without sounds; returns its number and its name, which is its id."""
         name = str(config.pop("name", f"room-{new_number()}"))
         config = {"name": name, "profile": QUIET} | config
+        self._rooms.append(name)
         return await self.number(config=config, welcome_prompt=NO_WELCOME), name
 
     async def dial(
@@ -108,3 +112,11 @@ class Switchboard:
 
         found: list[list[Body]] = await until(right, f"{count} in room {conference_id}")
         return found[0]
+
+    async def look(self) -> str:
+        """What the server knows of this test's rooms: for whoever wonders why it failed."""
+        lines = []
+        for room in self._rooms:
+            with suppress(AssertionError):  # it is closed
+                lines += [f"in {room}: {who}" for who in await self.rest.participants(room)]
+        return "\n".join(lines)

@@ -56,7 +56,11 @@ class Together:
 
         async def one(name: str) -> None:
             async with turnstile, asyncio.timeout(SCENARIO_SECONDS), Switchboard(server, rests) as board:
-                await self._scenarios[name](board)
+                try:
+                    await self._scenarios[name](board)
+                except AssertionError as failure:
+                    failure.add_note(await board.look())
+                    raise
 
         try:
             outcomes = await asyncio.gather(*(one(name) for name in names), return_exceptions=True)
