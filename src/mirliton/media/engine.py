@@ -23,7 +23,7 @@ from mirliton.media.playout import ignore
 from mirliton.media.records import CONNECTED, DIGIT, FREE, LATCHED, LEG, OPEN, PLAY_DONE, TALKING
 from mirliton.media.reporting import say_goodbye, schedule, unschedule
 from mirliton.media.running import run, step
-from mirliton.media.sounding import Sounding, clock_of
+from mirliton.media.sounding import Sounding, clock_of, silence
 from mirliton.media.sources import (
     RETIRED,
     forget,
@@ -349,7 +349,8 @@ class Engine:
         record.contributes = record.heard = 0
         record.missed = 0
         forget_said(t, leg)
-        t.lines[leg].in_history[:] = t.lines[leg].in_wide_history[:] = 0
+        silence(t.lines[leg].in_history)
+        silence(t.lines[leg].in_wide_history)
         record.energy_level = t.mixes[record.mix].energy_level
         record.quiet_level = quiet_level(int(record.energy_level), float(record.input_gain))
         record.quiet_run = 0

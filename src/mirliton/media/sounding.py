@@ -80,7 +80,7 @@ class Sounding:
         record.arena_bytes = _ARENA_BYTES if record.codec == L16 else SMALL_ARENA_BYTES
         record.arena_used = 0
         t.slots["seq"][c.leg * SLOTS : (c.leg + 1) * SLOTS] = -1
-        _silence(t.lines[c.leg].tone_state)
+        silence(t.lines[c.leg].tone_state)
         if mix >= 0:
             self.enter(c.leg)
 
@@ -138,12 +138,12 @@ class Sounding:
         record, line, room = t.legs[leg], t.lines[leg], t.mixes[t.legs[leg].mix]
         rate = int(record.widest) if record.codec != OPUS else _LOBBY_RATE if room.lobby else int(room.rate)
         for name in ("in_history", "in_wide_history", "out_history", "out_wide_history", "sound_history"):
-            _silence(line[name])
-        _silence(t.near[leg].out_tail)
+            silence(line[name])
+        silence(t.near[leg].out_tail)
         if rate != record.rate:
             self._ungroup(leg)
             record.rate, record.ready, record.conceal_run = rate, 0, 0
-            _silence(history_of(t, leg))
+            silence(history_of(t, leg))
             if record.codec == OPUS:
                 opus.begin_decoder(t.opus_decoders[leg], rate)
             if record.codec == G722:
@@ -236,8 +236,8 @@ class Sounding:
             )
 
 
-def _silence(run: NDArray[Any]) -> None:
-    """Zeros. What was never written is not written now: the page may not exist yet, and most legs never need it."""
+def silence(run: NDArray[Any]) -> None:
+    """Make a run of samples zeros. What was never written is not written now: the page may not exist yet, and most legs never need it."""
     if run.any():
         run[:] = 0
 
