@@ -237,7 +237,10 @@ class Sounding:
 
 
 def silence(run: NDArray[Any]) -> None:
-    """Make a run of samples zeros. What was never written is not written now: the page may not exist yet, and most legs never need it."""
+    """Make a run of samples zeros.
+
+    What was never written is not written now: the page may not exist yet, and most legs never need it.
+    """
     if run.any():
         run[:] = 0
 
