@@ -134,3 +134,13 @@ def test_noise_that_rises_opens_the_gate_as_if_all_was_decoded(seconds: float) -
     assert passed.events == plain.events
     assert len(plain.events) == 1
     assert passed.decodes < plain.decodes
+
+
+def test_of_a_steady_background_one_packet_a_second_is_decoded(bench: EngineBench) -> None:
+    faint = 8 * _noise(10 * _RATE)
+    bench.add(FakeCaller(lambda t: faint[np.round(t * _RATE).astype(int)], "OPUS"))
+    bench.join_all(bench.open_mix(rate=_RATE, energy=ENERGY))
+    bench.run(4000)
+    before = int(bench.counters[counting.DECODES])
+    bench.run(5000)
+    assert 3 <= int(bench.counters[counting.DECODES]) - before <= 15

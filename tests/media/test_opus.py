@@ -75,6 +75,46 @@ def test_listeners_of_one_kind_share_every_encoding(bench: EngineBench) -> None:
     assert all(other == payloads[0] for other in payloads[1:])
 
 
+def test_only_encoders_with_something_to_encode_have_memory(bench: EngineBench) -> None:
+    """Before the room each hears its own; in it one for all, and one for each who talks."""
+
+    def borrowed() -> int:
+        return len(bench.tables.encoders) - int(bench.tables.opus_free[-1])
+
+    for signal in (tone(600), tone(900), *[silence] * 8):
+        bench.add(FakeCaller(signal, "OPUS"))
+    bench.run(100)
+    assert borrowed() == 10
+    bench.join_all(bench.open_mix(rate=48000))
+    bench.run(1500)
+    assert borrowed() == 3
+    states = bench.tables.encoders.state
+    assert len(set(states[states > 0])) == 3
+    for leg in (0, 3):
+        bench.apply(m.JoinMix(leg, -1))
+    bench.run(100)
+    assert borrowed() == 4
+    for leg in range(10):
+        bench.apply(m.CloseLeg(leg))
+    bench.run(100)
+    assert borrowed() == 0
+    assert sorted(bench.tables.opus_free[:-1]) == list(range(len(bench.tables.encoders)))
+
+
+def test_a_listener_who_changes_rooms_of_one_rate_hears_the_new_one(bench: EngineBench) -> None:
+    for signal in (tone(600), silence, tone(900), silence):
+        bench.add(FakeCaller(signal, "OPUS"))
+    rooms = [bench.open_mix(mix, rate=48000) for mix in (5, 6)]
+    for leg in range(4):
+        bench.apply(m.JoinMix(leg, rooms[leg // 2]))
+    bench.run(1500)
+    bench.apply(m.JoinMix(1, rooms[1]))
+    bench.run(1500)
+    heard = bench.callers[1].heard(last_ms=1000)
+    assert level(heard, 900, 48000) > AUDIBLE
+    assert level(heard, 600, 48000) < INAUDIBLE
+
+
 @pytest.mark.parametrize("codec", ["OPUS", "G722", "PCMU"])
 def test_coming_back_to_the_shared_encoding_cannot_be_heard(bench: EngineBench, codec: str) -> None:
     """A tone goes on in the room while one listener says something and falls silent again: no click, no gap."""

@@ -14,7 +14,7 @@ from mirliton.media.tables import Tables
 
 _FAR_BELOW = 4  # times below the gate: 12 dB
 _KNOWN_AFTER = 5  # packets
-_MOST_PASSED_OVER = 9
+_MOST_PASSED_OVER = 49
 
 
 @kernel

@@ -77,13 +77,20 @@ def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out:
 
 
 @kernel
-def append_silence(t: Tables, leg: Int, span: Int, score: Int) -> None:
-    """In place of what a packet says that is not worth decoding, and would be of this score."""
+def append_silence(t: Tables, leg: Int, span: Int) -> None:
+    """In place of what a packet says that is passed over."""
     record = t.legs[leg]
     samples = span * (record.rate // 8000)
     clear(t.lines[leg].ready[record.ready :], samples)
     record.ready += samples
+
+
+@kernel
+def pass_over(t: Tables, leg: Int, score: Int) -> None:
+    """A packet is not worth decoding, and would be of this score."""
+    record = t.legs[leg]
     record.conceal_run = 0
+    record.passed_over += 1
     judge_unspoken(t, leg, score)
 
 

@@ -24,6 +24,8 @@ _WINDOW = 8000  # the fastest packet is one of the last one to two seconds
 _CLOCK_JUMP = 8000  # later than that is no packet: the sender's clock was set
 _ROOM = 40  # what has to be too much, beside a step, before sound is shortened: so that it does not go to and fro
 _LEAST_STEP = 80
+_SURE_AFTER = 16_000  # a step that could have been saved for two seconds is saved without that room too
+_WARY = 16_000  # two seconds longer if more delay was needed before
 _WASTE = 40  # waiting that helps no packet is worth a cut from here on
 UNKNOWN = np.int64(1) << 60
 
@@ -134,9 +136,19 @@ def aim(t: Tables, leg: Int, ts: Int, span: Int) -> None:
     played = record.position - record.ready // (record.rate // 8000)
     waste = (ts - played) % record.grid
     spare = record.next_read // 125_000 - played - waste - least_wait(t, leg)
+    record.shift = _shift(t, leg, span, waste, spare)
+
+
+@kernel
+def _shift(t: Tables, leg: Int, span: Int, waste: Int, spare: Int) -> Int:
+    """The waste, and every whole step that there is too much or too little; too much by one step only after a while."""
+    record = t.legs[leg]
     if spare < 0:
-        record.shift = waste + spare // record.grid * record.grid
-    elif spare >= max(record.grid, _LEAST_STEP) + _ROOM:
-        record.shift = waste + (spare - _ROOM) // record.grid * record.grid
-    else:
-        record.shift = waste if waste >= _WASTE else 0
+        record.roomy = -_WARY
+        return np.int64(waste + spare // record.grid * record.grid)
+    step = max(record.grid, _LEAST_STEP)
+    record.roomy = record.roomy + span if spare >= step else min(record.roomy, 0)
+    room = 0 if record.roomy >= _SURE_AFTER else _ROOM
+    if spare >= step + room:
+        return np.int64(waste + (spare - room) // record.grid * record.grid)
+    return np.int64(waste if waste >= _WASTE else 0)

@@ -23,6 +23,7 @@ from mirliton.media.codecs.opus import (
 from mirliton.media.expected_loss import PERCENT
 from mirliton.media.kernels import Int, fast_kernel, kernel
 from mirliton.media.limits import FIFO, G722_STATE, OPUS_ENCODER_BYTES
+from mirliton.media.opus_states import borrow, state_of
 from mirliton.media.records import G722, L16, OPUS, PCMA
 from mirliton.media.samples import copy, look_up_code
 from mirliton.media.tables import Tables
@@ -86,12 +87,13 @@ def go_on_alone(t: Tables, group: Int, own: Int) -> None:
     if shared.codec == G722:
         copy(shared.g722, encoder.g722, G722_STATE)
     elif shared.codec == OPUS:
-        copy(t.opus_encoders[group], t.opus_encoders[own], OPUS_ENCODER_BYTES // 8)
+        borrow(t, own)
+        copy(state_of(t, group), state_of(t, own), OPUS_ENCODER_BYTES // 8)
 
 
 @kernel
 def _opus(t: Tables, e: Int, pcm: NDArray[np.int16], samples: Int, out: NDArray[np.uint8]) -> Int:
-    encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
+    encoder, state = t.encoders[e], state_of(t, e).ctypes.data
     if encoder.prepared != encoder.loss_class and encoder.fec:
         _prepare_for_loss(t, e)
     count = opus_encode(state, pcm.ctypes.data, np.int32(samples), out.ctypes.data, np.int32(encoder.most_bytes))
@@ -100,7 +102,7 @@ def _opus(t: Tables, e: Int, pcm: NDArray[np.int16], samples: Int, out: NDArray[
 
 @kernel
 def _prepare_for_loss(t: Tables, e: Int) -> None:
-    encoder, state = t.encoders[e], t.opus_encoders[e].ctypes.data
+    encoder, state = t.encoders[e], state_of(t, e).ctypes.data
     loss = encoder.loss_class
     opus_set(state, SET_BITRATE, np.int32(encoder.fec_bits if loss > 0 else encoder.bits))
     opus_set(state, SET_SIGNAL, np.int32(VOICE if loss > 0 else encoder.plain_signal))

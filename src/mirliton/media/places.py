@@ -128,6 +128,7 @@ _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "encoders": (ENCODER, ()),
     "fifos": (np.int16, (FIFO,)),
     "opus_encoders": (np.int64, (OPUS_ENCODER_BYTES // 8,)),
+    "opus_free": (np.int64, ()),
     "opus_decoders": (np.int64, (OPUS_DECODER_BYTES // 8,)),
     "slots": (SLOT, ()),
     "plays": (PLAY, ()),

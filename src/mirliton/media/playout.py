@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mirliton.media.background import is_known_background
 from mirliton.media.buffers import arena_of
-from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, recover
+from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, pass_over, recover
 from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, Real, kernel
@@ -34,6 +34,8 @@ _MOST_FOR_MUCH = 3200  # and one that saves more
 _FAR = 800  # ts units away from the target: then what is joined need not be so alike
 _ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
 _QUIET = 16  # mean size of samples that nobody hears
+
+NOTHING, SOUND, UNSPOKEN = 0, 1, 2
 
 
 @kernel
@@ -103,8 +105,9 @@ def _begin_pause(t: Tables, leg: Int, sequence: Int) -> None:
 
 
 @kernel
-def read(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
-    """Read `frame` ts units into the scratch frame, at the leg's rate. False: nothing came, the frame is silence.
+def read(t: Tables, leg: Int, frame: Int, due: Int) -> Int:
+    """Read `frame` ts units into the scratch frame, at the leg's rate. Says what that is: `SOUND`, or `NOTHING` (no
+    packet came, the frame is silence), or `UNSPOKEN` (a packet came that is not worth decoding; no frame was written).
 
     `due` (ns): the time of the tick.
     """
@@ -112,11 +115,11 @@ def read(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
     wanted = frame * (record.rate // 8000)
     if not record.receiving or (not record.playing and not _start(t, leg, frame, due)):
         judge_nothing(t, leg, frame)
-        return _rest(t, leg, wanted)
+        return np.int64(_rest(t, leg, wanted))
     if record.shift != 0:
         _change_pace(t, leg, frame)
-    if record.ready == 0 and _play_straight(t, leg, frame):
-        return True
+    if record.ready == 0 and _is_straight(t, leg, frame):
+        return _play_straight(t, leg, frame)
     heard = record.ready > 0
     while record.ready < wanted:
         sequence = _next_present(t, leg)
@@ -125,14 +128,14 @@ def read(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
             record.waited += conceal(t, leg, missing)
         elif t.slots[place_of(leg, sequence)].pause != 0:
             _begin_pause(t, leg, sequence)
-            return _rest(t, leg, wanted)
+            return np.int64(_rest(t, leg, wanted))
         else:
             heard = _play_on(t, leg, sequence) or heard
     heard = heard or record.conceal_run > 0
     _hand_out(t, leg, wanted)
     if record.waited > _STARVED:
         ignore(t, leg)
-    return bool(heard)
+    return np.int64(SOUND if heard else NOTHING)
 
 
 @kernel
@@ -161,20 +164,27 @@ def _hand_out(t: Tables, leg: Int, wanted: Int) -> None:
 
 
 @kernel
-def _play_straight(t: Tables, leg: Int, frame: Int) -> bool:
-    """The usual case: the packet whose turn it is is there, and is as long as the tick. Else nothing is done."""
+def _is_straight(t: Tables, leg: Int, frame: Int) -> bool:
+    """The usual case: the packet whose turn it is is there, and is as long as the tick."""
+    record = t.legs[leg]
+    slot = t.slots[place_of(leg, record.head)]
+    return bool(_present(t, leg, record.head) and slot.ts == record.position and slot.span == frame)
+
+
+@kernel
+def _play_straight(t: Tables, leg: Int, frame: Int) -> Int:
     record = t.legs[leg]
     sequence = np.int64(record.head)
-    slot = t.slots[place_of(leg, sequence)]
-    if not _present(t, leg, sequence) or slot.ts != record.position or slot.span != frame:
-        return False
-    if _unspoken(t, leg, sequence) >= 0:
-        return False
-    decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+    score = _unspoken(t, leg, sequence)
     record.head = sequence + 1
     record.position += frame
     record.waited = 0
-    return True
+    if score >= 0:
+        pass_over(t, leg, score)
+        return np.int64(UNSPOKEN)
+    slot = t.slots[place_of(leg, sequence)]
+    decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+    return np.int64(SOUND)
 
 
 @kernel
@@ -193,8 +203,8 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
     before = record.ready
     score = _unspoken(t, leg, sequence)
     if score >= 0:
-        append_silence(t, leg, span, score)
-        record.passed_over += 1
+        append_silence(t, leg, span)
+        pass_over(t, leg, score)
         return True
     decode(t, leg, _payload(t, leg, sequence), slot.length)
     if gap < 0:

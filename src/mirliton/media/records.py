@@ -107,6 +107,7 @@ LEG = _record_type(
         ("grid", "i8"),  # the steps in which a change of delay helps
         ("grid_span", "i8"),
         ("grid_frame", "i8"),
+        ("roomy", "i8"),  # ts units for which packets came a whole step earlier than they need to
         ("shift", "i8"),  # ts units by which the sound should be shorter; below 0: longer
         # read in every tick: source of the mix, gate (semantics 3.2), its sound
         ("next", "i8"),
@@ -310,6 +311,7 @@ ENCODER = _record_type(
         ("loss_class", "i8"),  # what its listeners tell
         ("prepared", "i8"),  # the class that libopus was told
         ("listeners", "i8", (LOSS_CLASSES,)),  # of a shared one, by class
+        ("state", "i8"),  # one more than its row of `Tables.opus_encoders`; 0: it has none, see `opus_states`
         ("g722", "i4", (G722_STATE,)),
     ],
 )

@@ -15,6 +15,7 @@ from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722, opus
 from mirliton.media.expected_loss import count_listener
 from mirliton.media.limits import SLOTS, SMALL_ARENA_BYTES
+from mirliton.media.opus_states import borrow, give_back, state_of
 from mirliton.media.records import CODEC_RATES, CODECS, G722, L16, LINE, OPUS, WANTS
 from mirliton.media.tables import Tables
 
@@ -87,6 +88,7 @@ class Sounding:
     def forget(self, leg: int) -> None:
         """The leg is gone."""
         self._agreed.pop(leg, None)
+        give_back(self._t, leg)
 
     def enter(self, leg: int) -> None:
         """A leg stands in the list of its mix now."""
@@ -150,6 +152,8 @@ class Sounding:
                 g722.reset(line.g722_decode)
             self._begin(leg, self._kind(leg))
             record.private = 1
+        elif record.group < 0 and record.codec == OPUS and t.encoders[leg].state == 0:
+            self._begin(leg, self._kind(leg))  # what it heard with others ends here
         if record.group < 0 and not room.lobby:
             self._group(leg)
 
@@ -194,6 +198,7 @@ class Sounding:
         t, kind = self._t, self._kinds.pop(group)
         del self._groups[kind]
         self._free.append(group)
+        give_back(t, group)
         room, wants, before, at = t.mixes[kind.mix], 0, -1, int(t.mixes[kind.mix].groups)
         while at >= 0:
             following = int(t.encoders[at].next)
@@ -221,11 +226,13 @@ class Sounding:
         encoder.complexity = self._complexity
         encoder.plain_complexity = min(10, 2 * self._complexity) if by_celt else self._complexity
         encoder.loss_class = self._t.legs[index].loss_class if index < len(self._t.legs) else 0
+        give_back(self._t, index)
         if kind.codec == G722:
             g722.reset(encoder.g722)
         elif kind.codec == OPUS:
+            borrow(self._t, index)
             opus.begin_encoder(
-                self._t.opus_encoders[index],
+                state_of(self._t, index),
                 kind.rate,
                 bits_per_second=int(encoder.bits),
                 complexity=int(encoder.plain_complexity),

@@ -65,6 +65,7 @@ class Tables(NamedTuple):
     encoders: Records
     fifos: NDArray[np.int16]
     opus_encoders: NDArray[np.int64]
+    opus_free: NDArray[np.int64]
     opus_decoders: NDArray[np.int64]
     plays: Records
     relations: Records
@@ -175,6 +176,11 @@ def _wheel() -> NDArray[np.int64]:
     return wheel
 
 
+def _all_free(rows: int) -> NDArray[np.int64]:
+    """Rows of which the last is taken first, and how many there are."""
+    return np.append(np.arange(rows - 1, -1, -1), rows)
+
+
 def make_tables(
     capacity: Capacity,
     legs: Records,
@@ -207,6 +213,7 @@ def make_tables(
         encoders=encoders,
         fifos=_sparse_plane(np.int16, len(encoders), FIFO),
         opus_encoders=_sparse_plane(np.int64, len(encoders), OPUS_ENCODER_BYTES // 8),
+        opus_free=_all_free(len(encoders)),
         opus_decoders=_sparse_plane(np.int64, n, OPUS_DECODER_BYTES // 8),
         plays=_records(PLAY, capacity.plays),
         relations=_records(RELATION, capacity.relations),

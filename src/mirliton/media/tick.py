@@ -17,9 +17,10 @@ from mirliton.media.gate import amplify
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limiter import LIMITER_BLOCKS, limit_on
 from mirliton.media.limits import FIR_HISTORY, LOOKAHEAD, WIDE_HISTORY
-from mirliton.media.lookback import miss_frame, pass_gate
+from mirliton.media.lookback import forget_said, miss_frame, pass_gate
+from mirliton.media.opus_states import give_back
 from mirliton.media.playing import play_loop, play_queue
-from mirliton.media.playout import ignore, read
+from mirliton.media.playout import NOTHING, UNSPOKEN, ignore, read
 from mirliton.media.records import CONNECTED, FREE, OPUS, RATES, WANTS_8K, WANTS_16K, WANTS_48K
 from mirliton.media.reporting import report_due, wheel_turns
 from mirliton.media.resampling import convert, triple_rate
@@ -52,9 +53,15 @@ def _hear(t: Tables, m: Int, leg: Int, row: Int) -> None:
         record.said_frame = 0
         return
     samples = record.rate * mix.interval // 1000
-    if not read(t, leg, mix.interval * 8, mix.due):
+    outcome = read(t, leg, mix.interval * 8, mix.due)
+    if outcome == NOTHING:
         miss_frame(t, leg, samples, mix.interval)
         return
+    if outcome == UNSPOKEN:
+        if not record.heard and record.energy_level > 0 and record.tap < 0:
+            forget_said(t, leg)
+            return
+        clear(t.scratch[0].frame, samples)
     if record.tap >= 0 and not (silent and record.tap_heard_only):
         leave_chunk(t, record.tap, mix.due, record.rate, samples)
     amplify(t, leg, samples)
@@ -191,6 +198,14 @@ def _leave_the_crowd(t: Tables, m: Int, leg: Int) -> None:
         copy(mix.out_history, line.out_history, FIR_HISTORY)
         copy(mix.out_wide_history, line.out_wide_history, WIDE_HISTORY)
         go_on_alone(t, record.group, leg)
+
+
+@kernel
+def _join_the_crowd(t: Tables, leg: Int) -> None:
+    """What a leg hears is what all hear."""
+    if t.legs[leg].private:
+        t.legs[leg].private = 0
+        give_back(t, leg)
 
 
 @kernel
@@ -338,7 +353,7 @@ def _tick(t: Tables, m: Int) -> None:
             if _is_private(t, m, leg):
                 _send_own(t, m, leg, n)
             else:
-                record.private = 0
+                _join_the_crowd(t, leg)
                 t.encoders[record.group].wanted = 1
         leg = record.next
     if not mix.lobby:
