@@ -60,8 +60,8 @@ class RecordingSwitch:
         self._present: dict[int, _Present] = {}
         self._running: RoomRecording | None = None
         self._tracks = False
-        self._busy = False
         self._closed = False
+        self._orders = asyncio.Lock()
 
     @property
     def media_id(self) -> str | None:
@@ -75,24 +75,27 @@ class RecordingSwitch:
         """
         if self._recordings is None:
             raise Refused(501, "this server does not record")
-        if self._running is not None or self._busy:
-            return
-        self._busy = True
+        async with self._orders:
+            begun = await self._begin(self._recordings, form, tracks)
+        if begun and self._tracks:
+            await asyncio.gather(*(self._add_track(present) for present in list(self._present.values())))
+
+    async def _begin(self, recordings: Recordings, form: str | None, tracks: bool | None) -> bool:
+        """Whether a recording runs now that did not before."""
+        if self._closed:  # another room may have its place in the engine
+            raise Refused(409, "the conference has ended")
+        if self._running is not None:
+            return False
         try:
-            self._running = await self._start(self._recordings, form)
+            running = await self._start(recordings, form)
         except (RecordingRefused, MediaFull) as problem:
             raise Refused(503, str(problem)) from problem
-        finally:
-            self._busy = False
-        if self._running.ended is not None:  # in the same moment
-            self._running = None
-            return
-        self._tell(True, self._running.media_id, "")
+        if running.ended is not None:  # in the same moment
+            return False
+        self._running = running
         self._tracks = self._options.tracks if tracks is None else tracks
-        if self._tracks:
-            await asyncio.gather(*(self._add_track(present) for present in list(self._present.values())))
-        if self._closed:  # the room ended while the file was being made
-            await self.stop()
+        self._tell(True, running.media_id, "")
+        return True
 
     async def _start(self, recordings: Recordings, form: str | None) -> RoomRecording:
         settings = self._settings
@@ -107,15 +110,19 @@ class RecordingSwitch:
         )
 
     async def stop(self) -> None:
-        """End the recording and return when its document can be played; does nothing when none runs."""
-        running = self._forget("stopped")
-        if running is not None and self._recordings is not None:
-            await self._recordings.stop(running)
+        """End the recording and return when its document can be played; does nothing when none runs.
 
-    async def close(self) -> None:
-        """The room is over: what was recorded is kept."""
+        One that is about to start is waited for, and the next one waits until this is over.
+        """
+        async with self._orders:
+            running = self._forget("stopped")
+            if running is not None and self._recordings is not None:
+                await self._recordings.stop(running)
+
+    def close(self) -> Coroutine[Any, Any, None]:
+        """The room is over: from now on nothing starts. Await what comes back: it keeps what was recorded."""
         self._closed = True
-        await self.stop()
+        return self.stop()
 
     def came(self, member_id: int, speaker: Speaker, leg: Leg) -> None:
         """Somebody is in the mix now."""
@@ -135,7 +142,7 @@ class RecordingSwitch:
             return
         try:
             tap = present.leg.tap(heard_only=True)
-            present.track = await recordings.add_track(running, tap, present.speaker)
+            track = await recordings.add_track(running, tap, present.speaker)
         except (RecordingRefused, MediaFull) as problem:
             recordings.statistics.tracks_refused += isinstance(problem, MediaFull)
             _log.warning(
@@ -147,7 +154,9 @@ class RecordingSwitch:
             )
             return
         if present not in self._present.values():  # left meanwhile
-            recordings.end_track(present.track)
+            recordings.end_track(track)
+        elif running is self._running:  # else it ended with its recording, and the next one may have a track already
+            present.track = track
 
     def _forget(self, reason: str) -> RoomRecording | None:
         running, self._running = self._running, None
