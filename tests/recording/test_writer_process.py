@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -140,6 +141,26 @@ async def test_a_writer_whose_server_is_killed_closes_its_files_and_ends(
     samples, _ = soundfile.read(tmp_path / "x", dtype="int16")
     assert np.array_equal(samples[: len(sound)], sound)
     await writer.stop()
+
+
+async def test_a_writer_is_started_while_the_server_has_thousands_of_files_open(
+    tmp_path: Path, feeder: TapFeeder, writer: WriterProcess
+) -> None:
+    """Its socket has the same number as here, and a server with many connections has high ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    many = [os.dup(feeder.memory.descriptor) for _ in range(1100)]
+    news: list[m.News] = []
+    try:
+        await writer.start(news.append, lambda: None)
+        writer.send(m.Begin(1, str(tmp_path / "x"), "flac", RATE, time.monotonic_ns(), 600.0, 0, 0))
+        await eventually(lambda: sum(isinstance(one, m.Progress) for one in news) > 1 or writer.restarts)
+        assert writer.restarts == 0
+    finally:
+        await writer.stop()
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_what_came_while_the_writer_was_stopped_is_there_or_silence_and_counted(

@@ -36,6 +36,8 @@ class Writer:
     def __init__(self, start: Start) -> None:
         self._control = socket.socket(fileno=start.control)
         self._control.setblocking(False)
+        self._orders = select.poll()  # not `select`, which takes no descriptor above 1023: ours has its parent's number
+        self._orders.register(self._control, select.POLLIN)
         memory = TapMemory(start.max_taps, start.taps)
         self._desk = Desk(lambda tap, first: TapReader(memory, tap, first))
         self._decoder = msgspec.msgpack.Decoder(m.Order)
@@ -51,7 +53,7 @@ class Writer:
                 self._unsent += self._desk.round(time.monotonic_ns())
             self._send()
             wait = 0.0 if self._desk.behind else max(0.0, due - time.monotonic())
-            select.select([self._control], (), (), wait)
+            self._orders.poll(1000 * wait)
         self._desk.close()
 
     def _read_orders(self) -> bool:
