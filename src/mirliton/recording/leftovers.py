@@ -25,10 +25,10 @@ class Leftover:
     parts: tuple[Part, ...]
 
 
-def place_for(store: Store, account_id: str, media_id: str, offset: int = 0) -> Path:
-    """An empty file to record into from the sample `offset` on; blocking. Raises `OSError`."""
+def place_for(store: Store, account_id: str, media_id: str) -> Path:
+    """An empty file to record into; blocking. Raises `OSError`."""
     draft = store.media.draft(account_id)
-    return draft.replace(draft.with_name(_PREFIX + media_id + (f".{offset}" if offset else "")))
+    return draft.replace(draft.with_name(_PREFIX + media_id))
 
 
 def leftovers(store: Store) -> list[Leftover]:
