@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from mirliton.media.types import Chunk
 from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import Ended, Reason, RecordingRefused, RoomRecording
-from mirliton.store import NotFound, Store, TooManyDocuments
+from mirliton.store import Document, NotFound, Store, TooManyDocuments
 
 from .conftest import SECOND, Changes, Clock, FakeTap, Samples, media_files, ticks, tone
 from .full_disk import full_disk
@@ -146,6 +148,20 @@ async def test_a_full_account_refuses_before_anything_is_recorded(
     assert tap.closed == 1
     assert media_files(store, account_id) == []
     assert changes.seen == []
+
+
+async def test_a_database_that_takes_no_document_refuses_and_the_log_says_why(
+    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> Document:
+        raise OperationalError("INSERT", None, Exception("disk I/O error"))
+
+    async with recordings(store, changes, clock) as all_recordings:
+        monkeypatch.setattr(store.documents, "create", fail)
+        with capture_logs() as log, pytest.raises(RecordingRefused, match="look into the log"):
+            await all_recordings.start(account_id, "c", "Weekly", tap)
+    assert "disk I/O error" in log[0]["problem"]
+    assert media_files(store, account_id) == []
 
 
 async def test_a_folder_that_cannot_be_written_refuses(

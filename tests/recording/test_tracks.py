@@ -12,7 +12,8 @@ import soundfile
 from mirliton.recording.recordings import Recordings
 from mirliton.recording.room_recording import Ended, Reason, RecordingRefused, Speaker
 from mirliton.recording.sound_files import Format
-from mirliton.store import Store
+from mirliton.recording.takes import Track
+from mirliton.store import Document, Store
 
 from .conftest import SECOND, Changes, Clock, FakeTap, Samples, media_files, ticks, tone
 from .inline import InlineWriter, recordings
@@ -127,6 +128,21 @@ async def test_more_tracks_than_an_account_may_have_are_refused_and_the_recordin
     assert all_recordings.statistics.tracks_refused == 1
 
 
+async def test_no_more_tracks_than_an_account_may_have_run_when_all_of_them_start_at_once(
+    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap
+) -> None:
+    """As they do in a room that is full when its recording starts."""
+    async with running(store, changes, clock, max_tracks_per_account=2) as all_recordings:
+        recording = await all_recordings.start(account_id, "c", "Weekly", tap)
+        speakers = [Speaker(number, f"call-{number}") for number in range(6)]
+        results = await asyncio.gather(
+            *(all_recordings.add_track(recording, FakeTap(), speaker) for speaker in speakers), return_exceptions=True
+        )
+        assert [type(one) for one in results if not isinstance(one, Track)] == [RecordingRefused] * 4
+        await all_recordings.stop(recording)
+    assert all_recordings.statistics.tracks == 2
+
+
 async def test_an_account_that_has_used_up_its_bytes_is_refused(
     store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap
 ) -> None:
@@ -159,6 +175,31 @@ async def test_a_recording_ends_and_is_kept_when_the_account_is_full(
         how = told.get_nowait()
     assert (how.reason, how.media_id) == (Reason.ACCOUNT_FULL, recording.media_id)
     assert len(read(store, account_id, recording.media_id)[0]) == round(how.seconds * 16000)
+
+
+async def test_a_recording_that_is_about_to_start_when_the_account_gets_full_ends_too(
+    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, create = asyncio.Event(), store.documents.create
+
+    async def create_slowly(*args: Any, **keys: Any) -> Document:
+        await go_on.wait()
+        return await create(*args, **keys)
+
+    async with running(store, changes, clock, max_bytes_per_account=100_000) as all_recordings:
+        first = await all_recordings.start(account_id, "c", "Weekly", tap, form=Format.WAV)
+        monkeypatch.setattr(store.documents, "create", create_slowly)
+        starting = asyncio.create_task(all_recordings.start(account_id, "d", "Daily", FakeTap()))
+        async with asyncio.timeout(20):
+            while not first.done.is_set():
+                tap.feed(ticks(tone(1.0, 16000), 16000, clock.now))
+                clock.now += SECOND
+                await asyncio.sleep(0.02)
+            go_on.set()
+            second = await starting
+            await second.done.wait()
+    assert second.ended is not None
+    assert second.ended.reason == Reason.ACCOUNT_FULL
 
 
 @pytest.mark.parametrize("form", [Format.FLAC, Format.WAV])
@@ -220,3 +261,19 @@ async def test_a_writer_that_does_not_answer_refuses_and_leaves_nothing_when_it_
         await eventually(lambda: not tap.lent)
     assert media_files(store, account_id) == []
     assert (await store.documents.list(account_id, "media")).documents == []
+
+
+async def test_what_was_abandoned_is_not_written_by_the_next_writer(
+    store: Store, account_id: str, changes: Changes, clock: Clock, tap: FakeTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would ever end it, and its tap would be nobody else's for as long as a recording may take."""
+    monkeypatch.setattr("mirliton.recording.recordings._OPEN_SECONDS", 0.01)
+    writer = InlineWriter(clock)
+    async with running(store, changes, clock, writer=writer) as all_recordings:
+        with monkeypatch.context() as hanging:
+            hanging.setattr(writer, "send", lambda _: None)
+            with pytest.raises(RecordingRefused, match="does not answer"):
+                await all_recordings.start(account_id, "c", "Weekly", tap)
+        writer.die()
+        await eventually(lambda: not tap.lent)
+    assert media_files(store, account_id) == []

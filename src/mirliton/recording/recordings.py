@@ -142,6 +142,8 @@ class Recordings:
         recording.mix = track
         self.statistics.started += 1
         self._spawn(self._follow_mix(recording, track))
+        if recording.stop_reason is not None:
+            self._takes.finish(track, self._now())
         return recording
 
     async def add_track(self, recording: RoomRecording, tap: Tap, speaker: Speaker) -> Track:
@@ -168,7 +170,11 @@ class Recordings:
         if self._tracks_of(recording.account_id) >= self._limits.max_tracks_per_account:
             raise RecordingRefused(f"the account has {self._limits.max_tracks_per_account} tracks running")
         media_id = new_id()
-        place = await self._place(recording.account_id, media_id)
+        recording.opening += 1
+        try:
+            place = await self._place(recording.account_id, media_id)
+        finally:
+            recording.opening -= 1
         track = Track(recording.account_id, media_id, tap, place, mix.form, mix.rate, mix.start, mix.max_seconds)
         recording.tracks[media_id] = track
         name = track_name(recording.conference_name, speaker, self._utc())
@@ -260,6 +266,7 @@ class Recordings:
             if isinstance(failure, TooManyDocuments):
                 raise RecordingRefused(f"{failure}: delete some") from failure
             if isinstance(failure, SQLAlchemyError):  # a caller's key can ask too, who gets no answer from REST
+                _log.error("recording.no_document", account_id=track.account_id, problem=repr(failure))
                 raise RecordingRefused("the database takes no document: look into the log") from failure
             if isinstance(failure, asyncio.CancelledError):  # the database may have been faster
                 await self._documents.remove(track.account_id, track.media_id)
@@ -378,7 +385,7 @@ class Recordings:
         return set(self._running).union(*(one.tracks for one in self._running.values()))
 
     def _tracks_of(self, account_id: str) -> int:
-        return sum(len(one.tracks) for one in self._of_account(account_id))
+        return sum(len(one.tracks) + one.opening for one in self._of_account(account_id))
 
     def _size_of(self, account_id: str) -> int:
         return sum(track.size for one in self._of_account(account_id) for track in one.running)

@@ -65,6 +65,8 @@ class RoomRecording:
     mix: Track | None = None
     tracks: dict[str, Track] = field(default_factory=dict)
     """Of members, by the ids of their documents; those that run."""
+    opening: int = 0
+    """How many more tracks will run as soon as their files are there."""
     ended: Ended | None = None
     stop_reason: Reason | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)

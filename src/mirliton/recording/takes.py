@@ -61,6 +61,7 @@ class Track:
     deaths: int = 0
     """How often its writer died."""
     finish_at: int | None = None
+    abandoned: bool = False
     _tap: int = -1
     _size_before: int = 0
     _lost_before: int = 0
@@ -147,6 +148,7 @@ class Takes:
 
     def abandon(self, track: Track) -> None:
         """Let the file go."""
+        track.abandoned = True
         self._tell(track, m.Abandon)
 
     def _tell(self, track: Track, order: Callable[[int], m.Order]) -> None:
@@ -166,6 +168,8 @@ class Takes:
             self._writer.send(track.next_order(number))
             if track.finish_at is not None:
                 self._writer.send(m.Finish(number, track.finish_at))
+            if track.abandoned:
+                self._writer.send(m.Abandon(number))
 
     def _heard(self, news: m.News) -> None:
         match news:
