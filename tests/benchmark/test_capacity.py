@@ -88,6 +88,15 @@ def test_an_overloaded_peer_is_at_least_so_much_dearer() -> None:
     assert [ratio.mark for ratio in ratios([measurement(), choking], [])] == ["at least"]
 
 
+def test_an_overload_of_ones_own_is_no_merit() -> None:
+    ours = measurement()
+    choking = replace(ours, measured=replace(ours.measured, traffic=replace(TRAFFIC, received=1500)))
+    marks = {ratio.against: ratio.mark for ratio in ratios([FLOOR, choking, JANUS], [])}
+    assert marks == {"floor": "at least", "janus": "at most"}
+    both = replace(JANUS, measured=replace(JANUS.measured, traffic=replace(TRAFFIC, received=1500)))
+    assert ratios([choking, both], []) == []  # how much more either would need nobody knows
+
+
 def test_a_listener_with_opus_is_compared_with_one_with_g711() -> None:
     g711 = measurement(scenario=replace(SCENARIO, shape="listeners"))
     opus = measurement(scenario=replace(SCENARIO, shape="listeners", codec="opus"), share=Share(0.06, 0.09))

@@ -81,12 +81,22 @@ def test_a_bridge_is_overloaded_when_it_loses_or_stutters(changes: dict[str, Any
 
 def test_a_lone_core_and_company_on_it_are_noted() -> None:
     crowded = measured("engine", Share(0.1, 0.1), core_busy=Share(0.4, 0.2), core_stolen=0.3)
+    crowded = replace(crowded, load_core_stolen=0.002)
     found = notes(measurement(measured=crowded), (0, 0))
     assert [text.split()[0:5] for text in found] == [
         ["there", "was", "only", "one", "core:"],
         ["others", "used", "40%", "of", "the"],
-        ["the", "machine's", "host", "took", "30%"],
+        ["the", "machine's", "host", "took", "30.0%"],
     ]
+
+
+@pytest.mark.parametrize(("bridge", "load"), [(0.02, 0.0), (0.0, 0.02)])
+def test_what_the_host_took_of_either_core_is_noted(bridge: float, load: float) -> None:
+    made = measured("engine", Share(0.1, 0.1), core_stolen=bridge, load_core_stolen=load)
+    (note,) = notes(measurement(measured=made), CORES)
+    assert note == f"the machine's host took {bridge:.1%} of the bridge's core, {load:.1%} of the load's"
+    quiet = measured("engine", Share(0.1, 0.1), core_stolen=0.01, load_core_stolen=0.01)
+    assert notes(measurement(measured=quiet), CORES) == []
 
 
 def test_a_quiet_machine_needs_no_notes() -> None:

@@ -19,7 +19,7 @@ import pytest
 from mirliton.benchmark.building import build, cache_folder
 from mirliton.benchmark.judging import overload
 from mirliton.benchmark.load import Heard, Load, voices
-from mirliton.benchmark.measuring import delay_of, hearing_of
+from mirliton.benchmark.measuring import added_ms, delay_of, hearing_of
 from mirliton.benchmark.ports import HOST, free_range
 from mirliton.benchmark.result import Scenario
 from mirliton.benchmark.voices import CODINGS, write_voices
@@ -116,7 +116,7 @@ def listen(bridge: FakeBridge, folder: Path, codec: str = "pcmu", seconds: float
 def test_the_delay_of_a_bridge_is_what_it_says_itself(tmp_path: Path, codec: str, added: float) -> None:
     bridge = FakeBridge(delay=added)
     heard = listen(bridge, tmp_path, codec)
-    found = delay_of(heard, [(0, 1)], codec)
+    found = delay_of(added_ms(heard, [(0, 1)], codec))
     assert found.packets > 50
     assert found.p50_ms == pytest.approx(median(bridge.added), abs=2.0)
     assert found.p50_ms is not None
@@ -137,6 +137,33 @@ def test_packets_that_were_never_sent_are_missed_by_the_clock(tmp_path: Path) ->
     traffic = listen(bridge, tmp_path).traffic
     assert traffic.received == traffic.expected
     assert traffic.loss == pytest.approx(callers_due + (1 - callers_due) * 0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("silent_at", ["beginning", "end"])
+def test_a_bridge_that_stops_for_a_while_is_not_forgiven(tmp_path: Path, silent_at: str) -> None:
+    callers = free_range(CALLERS, 2)
+    bridge = FakeBridge()
+    with load(tmp_path, "pcmu", callers) as started:
+        if silent_at == "beginning":
+            started.connect([free_range(1).start] * CALLERS)  # where nobody listens
+            started.begin()
+            time.sleep(1.0)
+        with bridged(bridge, callers) as port:
+            started.connect([port] * CALLERS)
+            time.sleep(0.3)
+            if silent_at == "end":
+                started.begin()
+            time.sleep(1.0)
+            if silent_at == "beginning":
+                traffic = started.finish().traffic
+        if silent_at == "end":
+            time.sleep(0.7)
+            traffic = started.finish().traffic
+    assert traffic.silent == 1  # the talker
+    heard = CALLERS - 1
+    assert traffic.gap_max_ms > 600
+    assert traffic.received < 0.8 * 50 * traffic.seconds * heard
+    assert traffic.due == pytest.approx(50 * traffic.seconds * CALLERS, rel=0.05)
 
 
 def test_nothing_is_missed_of_a_bridge_that_loses_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from mirliton.benchmark.children import ProgramFailed
 from mirliton.benchmark.foreign import parse_foreign
-from mirliton.benchmark.load import parse_traffic
+from mirliton.benchmark.load import parse_line
 from mirliton.benchmark.machine import cpu_model
 from mirliton.benchmark.proc import Used, parse_cores, parse_drops, parse_process
 from mirliton.benchmark.scenario import CODECS, hearing_expected, probe_pairs
@@ -18,7 +18,7 @@ LOAD_LINE = (
     b'{"calls": 20, "seconds": 3.000, "sent": 3000, "received": 2997, "expected": 3000, "due": 2999, '
     b'"fewest": 147, "silent": 1, "unkept": 0, '
     b'"gap_p50_ms": 20.0, "gap_p99_ms": 23.9, "gap_p999_ms": 24.0, "gap_max_ms": 24.1, '
-    b'"slots": 3001, "late_slots": 2, "latest_ms": 23.5}\n'
+    b'"slots": 3001, "late_slots": 2, "latest_ms": 23.5, "gaps": {"199": 7, "200": 2900}}\n'
 )
 TRACE = """Date_ms;response_time_ms;rtd_no
 100.001;10;1
@@ -29,19 +29,20 @@ TRACE = """Date_ms;response_time_ms;rtd_no
 
 
 def test_the_loads_line_becomes_traffic() -> None:
-    traffic = parse_traffic(LOAD_LINE)
+    traffic, gaps = parse_line(LOAD_LINE)
     assert (traffic.calls, traffic.sent, traffic.silent, traffic.late_slots) == (20, 3000, 1, 2)
     assert traffic.loss == pytest.approx(0.001)
+    assert gaps == {199: 7, 200: 2900}
 
 
 @pytest.mark.parametrize("line", [b"", b"ready\n", LOAD_LINE[:100], LOAD_LINE.replace(b"2997", b'"many"')])
 def test_anything_else_from_the_load_is_a_failure(line: bytes) -> None:
     with pytest.raises(ProgramFailed, match="no result"):
-        parse_traffic(line)
+        parse_line(line)
 
 
 def test_nothing_expected_is_all_lost() -> None:
-    assert msgspec.structs.replace(parse_traffic(LOAD_LINE), expected=0, due=0, received=0).loss == 1
+    assert msgspec.structs.replace(parse_line(LOAD_LINE)[0], expected=0, due=0, received=0).loss == 1
 
 
 def test_response_times_become_rate_and_percentiles() -> None:

@@ -74,6 +74,10 @@ def bench(
     burst: Annotated[
         float, typer.Option(help="Calls in a second for the measurement of set-up times; 0: none.", min=0)
     ] = 150.0,
+    rounds: Annotated[
+        int, typer.Option(help="Measure the systems of each crowd in turns so often, and tell the medians.",
+                          min=1, max=100)
+    ] = 1,
     dtx: Annotated[bool, typer.Option("--dtx", help="Opus listeners send a packet only every 400 ms.")] = False,
     capacity: Annotated[bool, typer.Option("--capacity", help="Find out how many callers each can carry.")] = False,
     most: Annotated[int, typer.Option(help="Largest crowd of the search for capacity.", min=10)] = 4000,
@@ -103,7 +107,7 @@ def bench(
     others = [parse_foreign(text) for text in against or []]
     try:
         with _ending_in_order():
-            result = _run(screen, keep, system or list(SYSTEMS), others, wanted, pace, search, dtx=dtx)
+            result = _run(screen, keep, system or list(SYSTEMS), others, wanted, pace, search, rounds, dtx=dtx)
     except FAILURES as error:
         hint = "" if keep else " (--keep DIR leaves the logs)"
         screen.say(f"mirliton bench failed: {error}{hint}", style="bold red")
@@ -125,6 +129,7 @@ def _run(
     scenarios: Sequence[Scenario],
     pace: Pace,
     search: Search | None,
+    rounds: int,
     *,
     dtx: bool,
 ) -> Result:
@@ -135,13 +140,14 @@ def _run(
         folder = _folder(keep, stack)
         stack.enter_context(staying_on(cores[1]))
         bench = _bench(screen, folder, cores, codecs, with_calls=set(found) != {FLOOR}, dtx=dtx)
-        session = Session(bench, found, [], [], [])
+        session = Session(bench, found, [], [], [], rounds)
         session.measure(scenarios, pace)
         if search is not None:
             session.search(codecs, search, pace.rate)
     made, limits = session.measurements, session.capacities
     machine = describe(*cores, sys.argv)
-    return Result(FORMAT, machine, pace.seconds, made, limits, session.failures, ratios(made, limits), absent)
+    told = ratios(made, limits)
+    return Result(FORMAT, machine, pace.seconds, made, limits, session.failures, told, absent, rounds)
 
 
 def _bench(

@@ -9,6 +9,7 @@ MOST_LOSS = 0.001
 MOST_GAP_MS = 40.0
 """A bridge that loses more, or keeps more than one packet of a thousand longer than this, is beyond its capacity."""
 _CROWDED = 0.05
+_STOLEN = 0.01
 
 
 def problems(made: Measurement, there: int) -> list[str]:
@@ -78,8 +79,9 @@ def notes(made: Measurement, cores: tuple[int, int]) -> list[str]:
         found.append("there was only one core: the load and the bridge took it from each other")
     if (others := others_share(made)) > _CROWDED:
         found.append(f"others used {others:.0%} of the core")
-    if measured.core_stolen > _CROWDED:
-        found.append(f"the machine's host took {measured.core_stolen:.0%} of the core")
+    if max(measured.core_stolen, measured.load_core_stolen) > _STOLEN:
+        of_bridge, of_load = measured.core_stolen, measured.load_core_stolen
+        found.append(f"the machine's host took {of_bridge:.1%} of the bridge's core, {of_load:.1%} of the load's")
     if beyond := overload(measured.traffic):
         found.append(f"overloaded: {beyond}")
     return found

@@ -2,7 +2,7 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,20 @@ STRIDE = 2
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the callers' side says at its end. `probes`: some calls over all the time, all calls at the end."""
+    """What the callers' side says at its end. `probes`: some calls over all the time, all calls at the end.
+
+    `gaps`: how many gaps between two packets lasted so many tenths of a millisecond.
+    """
 
     traffic: Traffic
+    gaps: Mapping[int, int]
     probes: dict[int, Probe]
+
+
+class _Gaps(msgspec.Struct):
+    """The part of the generator's line that is no figure by itself."""
+
+    gaps: dict[int, int]
 
 
 class Load:
@@ -55,15 +65,15 @@ class Load:
             errors = self._folder / "rtpload.log"
             raise ProgramFailed(f"rtpload ended with code {self._process.returncode}: {last_words(errors)}")
         try:
-            return Heard(parse_traffic(said), read_probes((self._folder / "probes.bin").read_bytes()))
+            return Heard(*parse_line(said), read_probes((self._folder / "probes.bin").read_bytes()))
         except UnreadableProbes as error:
             raise ProgramFailed(f"rtpload wrote probes that cannot be read: {error}") from error
 
 
-def parse_traffic(line: bytes) -> Traffic:
-    """The line that `rtpload` prints at its end. Raises `ProgramFailed`."""
+def parse_line(line: bytes) -> tuple[Traffic, dict[int, int]]:
+    """What `rtpload` prints at its end: traffic, and its gaps, see `Heard`. Raises `ProgramFailed`."""
     try:
-        return msgspec.json.decode(line, type=Traffic)
+        return msgspec.json.decode(line, type=Traffic), msgspec.json.decode(line, type=_Gaps).gaps
     except msgspec.DecodeError as error:
         raise ProgramFailed(f"rtpload printed what is no result ({error}): {line[:200]!r}") from error
 

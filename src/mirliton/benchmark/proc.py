@@ -66,9 +66,9 @@ def process_used(pid: int) -> Used:
     return parse_process((PROC / str(pid) / "stat").read_text()).used
 
 
-def core_used(core: int) -> Used:
-    """Of one core, by everybody."""
-    return parse_cores((PROC / "stat").read_text())[core]
+def cores_used() -> dict[int, Used]:
+    """Of each core, by everybody."""
+    return parse_cores((PROC / "stat").read_text())
 
 
 def resident_bytes(pid: int) -> int:

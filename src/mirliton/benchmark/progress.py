@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a bar on a terminal, a line elsewhere."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,11 +45,11 @@ class Screen:
         self.say(f"{description}: done")
 
     def wait(self, description: str, seconds: float, each_second: Callable[[], None] | None = None) -> None:
-        """Let time pass, and do something in every second of it."""
+        """Let time pass, and do something at the end of every second of it and of the rest."""
         began = time.monotonic()
         with self.stage(description, seconds) as bar:
-            while (left := began + seconds - time.monotonic()) > 0:
-                time.sleep(min(1.0, left))
+            for second in range(1, math.ceil(seconds) + 1):
+                time.sleep(max(0.0, began + min(second, seconds) - time.monotonic()))
                 bar.at(time.monotonic() - began)
                 if each_second is not None:
                     each_second()

@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 from rich.table import Table
 
@@ -60,7 +61,9 @@ def _beside(made: Sequence[Measurement]) -> list[list[str]]:
 def rows(made: Measurement) -> Iterator[Row]:
     """What was measured of one system, and the figure."""
     measured, traffic = made.measured, made.measured.traffic
-    yield "share of a core", f"{measured.total:.1%}"
+    if made.rounds:
+        yield "rounds", f"{len(made.rounds)}: median shares, all packets, the worst lateness"
+    yield "share of a core", f"{measured.total:.1%}{_spread(made)}"
     if len(measured.processes) > 1:
         yield "of it", ", ".join(f"{name} {share.total:.1%}" for name, share in measured.processes.items())
     yield "a caller", f"{made.a_caller:.4%} of a core"
@@ -88,6 +91,12 @@ def rows(made: Measurement) -> Iterator[Row]:
     yield "valid", "yes" if made.valid else "NO: " + "; ".join(made.problems)
     if made.notes:
         yield "notes", "; ".join(made.notes)
+
+
+def _spread(made: Measurement) -> str:
+    """Least and most of the rounds."""
+    shares = [found.measured.total for found in made.rounds]
+    return f" ({min(shares):.1%} to {max(shares):.1%})" if shares else ""
 
 
 def _delay(made: Measurement) -> str:
@@ -126,7 +135,8 @@ def _capacity(found: Capacity) -> list[str]:
 
 
 def _ratio(found: Ratio) -> list[str]:
-    return [found.of, found.against, found.scenario, f"{found.mark} {found.value:.2f}".strip()]
+    spread = "" if found.least is None or found.most is None else f" ({found.least:.2f} to {found.most:.2f})"
+    return [found.of, found.against, found.scenario, f"{found.mark} {found.value:.2f}".strip() + spread]
 
 
 def profile(made: Measurement) -> Iterator[Row]:
@@ -138,6 +148,9 @@ def profile(made: Measurement) -> Iterator[Row]:
     yield "kernel time, by samples", f"{share.system:.1%} of a core"
     yield "own time, by samples", f"{share.user:.1%} of a core"
     yield "time for a caller and 20 ms", f"{share.total / frames * _MEGA:.2f} µs"
+    if seconds := [sum(second.processes.values()) for second in made.measured.by_second]:
+        least, most = min(seconds), max(seconds)
+        yield "second by second, least / median / most", f"{least:.0%} / {median(seconds):.0%} / {most:.0%} of a core"
     if made.account is not None:
         for name, count in made.account.per_frame.items():
             yield f"{name} in 20 ms", f"{count:.1f}"

@@ -83,12 +83,21 @@ class Delay(msgspec.Struct, frozen=True):
     p99_ms: float | None
 
 
+class Second(msgspec.Struct, frozen=True):
+    """A second of a stretch. `seconds`: how long it was; `processes`: shares of a core; `stolen`: of the bridge's."""
+
+    seconds: float
+    processes: dict[str, float]
+    stolen: float
+
+
 class Measured(msgspec.Struct, frozen=True):
-    """One stretch of time under load.
+    """One stretch of time under load, or all rounds together, see `rounds.combined`.
 
     `core_busy`: the measured core, whoever used it; beyond the processes' own shares it is other people's work.
     `dropped_by_load`: packets that came too fast for the load generator, `dropped_by_bridge`: for the bridge.
-    `hearing`: callers that hear somebody at the end.
+    `hearing`: callers that hear somebody at the end. `core_stolen`, `load_core_stolen`: what the machine's host took of
+    the bridge's and the load's core.
     """
 
     processes: dict[str, Share]
@@ -100,6 +109,8 @@ class Measured(msgspec.Struct, frozen=True):
     delay: Delay
     dropped_by_load: int
     dropped_by_bridge: int
+    load_core_stolen: float = 0.0
+    by_second: list[Second] = []
 
     @property
     def total(self) -> float:
@@ -158,7 +169,8 @@ class Account(msgspec.Struct, frozen=True):
 class Measurement(msgspec.Struct, frozen=True):
     """One system with one crowd. `problems`: why it is not valid; `notes`: what a reader should know of it.
 
-    `set_up` and `burst`: of bridges that are called by SIP. `account`: of those that tell.
+    `set_up` and `burst`: of bridges that are called by SIP. `account`: of those that tell. `round`: which this is, from
+    1. `rounds`: what this was put together from; empty where there was only one to be measured.
     """
 
     system: str
@@ -170,6 +182,13 @@ class Measurement(msgspec.Struct, frozen=True):
     account: Account | None
     problems: list[str]
     notes: list[str]
+    round: int = 1
+    rounds: list["Measurement"] = []
+
+    @property
+    def each(self) -> list["Measurement"]:
+        """Every round by itself."""
+        return self.rounds or [self]
 
     @property
     def valid(self) -> bool:
@@ -226,17 +245,25 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """One figure against another of the same run. `of`: what is compared. `mark`: "" or "at least"."""
+    """One figure against another of the same run. `of`: what is compared. `mark`: "", "at least" or "at most".
+
+    `least` and `most`: of the rounds, whose median is the value; None where it is not of several rounds.
+    """
 
     of: str
     against: str
     scenario: str
     value: float
     mark: str = ""
+    least: float | None = None
+    most: float | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A run. `absent`: systems that are not there, and how to install them. `ratios` follow from the rest."""
+    """A run. `absent`: systems that are not there, and how to install them. `ratios` follow from the rest.
+
+    `rounds`: how often each system was to be measured with each crowd.
+    """
 
     format: int
     machine: Machine
@@ -246,6 +273,7 @@ class Result(msgspec.Struct, frozen=True):
     failures: list[Failure]
     ratios: list[Ratio]
     absent: dict[str, str]
+    rounds: int = 1
 
     @property
     def valid(self) -> bool:

@@ -12,6 +12,7 @@
  * makes this program read its ports, one for every call, from PEERS.
  *
  * Prints "ready". SIGUSR1 begins the measurement, SIGTERM ends it and prints one line of JSON about the time between.
+ * `gaps` in it: how many gaps between packets lasted so many tenths of a millisecond.
  * What the calls of -k sent and received is kept and written to PROBES at the end, and what all calls received in the
  * last tenths of a second: for each packet the kind (0 sent, 1 received), the call, nanoseconds of the realtime clock
  * (64 bits), the number of the frame, size, and, if received, the packet.
@@ -46,8 +47,9 @@ enum {
 static const uint64_t SLOT_NS = 1000000;
 static const uint64_t FRAME_NS = 20000000;
 static const uint64_t LATE_NS = 20000000;
-static const uint64_t DEAD_NS = 1000000000;
+static const uint64_t QUIET_NS = 200000000; /* a call that gets nothing for so long has stopped, not jitter */
 static const uint64_t LISTEN_NS = 200000000;
+static const uint64_t GAP_NS = 100000;
 
 struct packet {
     uint32_t size;
@@ -89,7 +91,7 @@ static size_t probes_used;
 static uint64_t probes_lost;
 static uint64_t sent, slots, late_slots, latest;
 static uint64_t gaps[GAP_BUCKETS];
-static uint64_t gap_count, longest_gap;
+static uint64_t gap_count, longest_gap, measured_from;
 static bool listening;
 static volatile sig_atomic_t begin_wanted, end_wanted, peers_wanted;
 
@@ -264,16 +266,21 @@ static uint64_t arrival_of(struct msghdr *message)
     return 0;
 }
 
-static void note_gap(struct call *call, uint64_t arrival)
+static void note_gap(uint64_t from, uint64_t until)
 {
-    if (call->received > 1 && arrival > call->last_arrival) {
-        uint64_t gap = arrival - call->last_arrival;
-        uint64_t bucket = gap / 100000;
-        gaps[bucket < GAP_BUCKETS ? bucket : GAP_BUCKETS - 1]++;
-        gap_count++;
-        longest_gap = gap > longest_gap ? gap : longest_gap;
-    }
-    call->last_arrival = arrival;
+    if (until <= from)
+        return;
+    uint64_t gap = until - from;
+    uint64_t bucket = gap / GAP_NS;
+    gaps[bucket < GAP_BUCKETS ? bucket : GAP_BUCKETS - 1]++;
+    gap_count++;
+    longest_gap = gap > longest_gap ? gap : longest_gap;
+}
+
+/* Nothing came for too long: at the beginning and the end of the measurement, where no other packet tells of it. */
+static bool quiet(uint64_t from, uint64_t until)
+{
+    return until > from + QUIET_NS;
 }
 
 static void note_packet(struct call *call, const uint8_t *packet, ssize_t size, uint64_t arrival)
@@ -281,14 +288,16 @@ static void note_packet(struct call *call, const uint8_t *packet, ssize_t size, 
     uint16_t sequence = packet[2] << 8 | packet[3];
     if (call->received == 0) {
         call->first = call->highest = sequence;
-        call->first_arrival = arrival;
+        call->first_arrival = quiet(measured_from, arrival) ? measured_from : arrival;
+        call->last_arrival = call->first_arrival;
     } else {
         int16_t step = (int16_t)(sequence - (uint16_t)call->highest);
         if (step > 0)
             call->highest += step;
     }
     call->received++;
-    note_gap(call, arrival);
+    note_gap(call->last_arrival, arrival);
+    call->last_arrival = arrival;
     if (call->probed || listening)
         keep(1, call - calls, arrival, 0, packet, size);
 }
@@ -363,6 +372,7 @@ static void begin_measurement(void)
     for (int i = 0; i < total; i++)
         calls[i].received = 0;
     memset(gaps, 0, sizeof gaps);
+    measured_from = now(CLOCK_REALTIME);
     probes_used = probes_lost = 0;
     sent = slots = late_slots = latest = gap_count = longest_gap = 0;
 }
@@ -378,11 +388,28 @@ static double gap_below(double fraction)
     return 0;
 }
 
+static void print_gaps(void)
+{
+    const char *separator = "";
+    for (int bucket = 0; bucket < GAP_BUCKETS; bucket++)
+        if (gaps[bucket] > 0) {
+            printf("%s\"%d\": %lu", separator, bucket, gaps[bucket]);
+            separator = ", ";
+        }
+}
+
 /* How many packets a call should have got in a time in which one is due every 20 ms. */
 static uint64_t due_of(const struct call *call, uint64_t end)
 {
-    uint64_t until = end > call->last_arrival + DEAD_NS ? end : call->last_arrival;
+    uint64_t until = quiet(call->last_arrival, end) ? end : call->last_arrival;
     return (until - call->first_arrival + FRAME_NS / 2) / FRAME_NS + 1;
+}
+
+static void note_last_gaps(uint64_t end)
+{
+    for (int i = 0; i < total; i++)
+        if (calls[i].received > 0 && quiet(calls[i].last_arrival, end))
+            note_gap(calls[i].last_arrival, end);
 }
 
 static void print_result(double seconds, uint64_t end)
@@ -402,8 +429,10 @@ static void print_result(double seconds, uint64_t end)
     printf("\"fewest\": %lu, \"silent\": %d, ", fewest, silent);
     printf("\"gap_p50_ms\": %.1f, \"gap_p99_ms\": %.1f, \"gap_p999_ms\": %.1f, \"gap_max_ms\": %.1f, ", gap_below(0.5),
            gap_below(0.99), gap_below(0.999), longest_gap / 1e6);
-    printf("\"slots\": %lu, \"late_slots\": %lu, \"latest_ms\": %.1f, \"unkept\": %lu}\n", slots, late_slots,
-           latest / 1e6, probes_lost);
+    printf("\"slots\": %lu, \"late_slots\": %lu, \"latest_ms\": %.1f, \"unkept\": %lu, \"gaps\": {", slots,
+           late_slots, latest / 1e6, probes_lost);
+    print_gaps();
+    printf("}}\n");
 }
 
 static void sleep_until(uint64_t time)
@@ -448,6 +477,7 @@ static void run(void)
     uint64_t end = now(CLOCK_REALTIME);
     double seconds = (now(CLOCK_MONOTONIC) - began) / 1e9;
     receive_all();
+    note_last_gaps(end);
     print_result(seconds, end);
 }
 

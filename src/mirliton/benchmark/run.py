@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from mirliton.benchmark.judging import notes, problems
-from mirliton.benchmark.measuring import delay_of, hearing_of, measure
+from mirliton.benchmark.measuring import added_ms, delay_of, hearing_of, measure
 from mirliton.benchmark.peer import Bench, Crowd, Figures, Peer, StartPeer
 from mirliton.benchmark.proc import resident_bytes
 from mirliton.benchmark.result import FLOOR, Account, Measured, Measurement, Memory, Scenario, SetUp, Ticks
+from mirliton.benchmark.rounds import Samples
 from mirliton.benchmark.scenario import probe_pairs
 
 _FRAMES_A_SECOND = 50
@@ -81,8 +82,8 @@ def _per_frame(before: Figures, after: Figures, seconds: float) -> dict[str, flo
     }
 
 
-def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: Pace) -> Measurement:
-    """Measure it. Raises `ProgramFailed`, `NoPorts`, `OSError`, `RestRefused`."""
+def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: Pace) -> tuple[Measurement, Samples]:
+    """Measure it; also what its percentiles are of. Raises `ProgramFailed`, `NoPorts`, `OSError`, `RestRefused`."""
     folder = _folder(bench.folder, f"{system}-{scenario.codec}-{scenario.shape}-{scenario.callers}")
     with ExitStack() as stack:
         with bench.screen.stage(f"{system}: starting"):
@@ -99,16 +100,16 @@ def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: P
         measured, heard = measure(bench, peer, crowd, seated, pace.seconds, diary.note)
         memory = Memory(idle, _resident(peer), scenario.callers)
         set_up = None if seated.placed is None else seated.placed.set_up()
+        responses = [] if seated.placed is None else seated.placed.response_times()
         there = seated.there
         with bench.screen.stage(f"{system}: stopping"):
             stack.close()
     with bench.screen.stage(f"{system}: listening to what was heard"):
-        measured = msgspec.structs.replace(
-            measured,
-            hearing=hearing_of(heard, scenario.codec),
-            delay=delay_of(heard, pairs, scenario.codec),
-        )
-    return _judged(bench, system, scenario, measured, there, set_up, burst, memory, diary.account())
+        added = added_ms(heard, pairs, scenario.codec)
+        hearing = hearing_of(heard, scenario.codec)
+    measured = msgspec.structs.replace(measured, hearing=hearing, delay=delay_of(added))
+    made = _judged(bench, system, scenario, measured, there, set_up, burst, memory, diary.account())
+    return made, Samples(heard.gaps, [delay for found in added for delay in found], responses)
 
 
 def _judged(

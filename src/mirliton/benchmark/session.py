@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count, product
 
 import msgspec
 
@@ -16,6 +17,7 @@ from mirliton.benchmark.judging import load_problems, overload
 from mirliton.benchmark.peer import Bench, StartPeer
 from mirliton.benchmark.ports import NoPorts
 from mirliton.benchmark.result import FLOOR, MIRLITON, Capacity, Failure, Measurement, Scenario, Trial
+from mirliton.benchmark.rounds import Samples, combined
 from mirliton.benchmark.run import Pace, run
 from mirliton.benchmark.server import serve
 from mirliton.demo.rest import RestRefused
@@ -69,24 +71,41 @@ class Session:
     measurements: list[Measurement]
     capacities: list[Capacity]
     failures: list[Failure]
+    rounds: int = 1
+    burst_done: set[str] = field(default_factory=set)
 
     def measure(self, scenarios: Sequence[Scenario], pace: Pace) -> None:
-        """Every crowd with every system; set-up times of a burst only once for each system."""
-        total = len(scenarios) * len(self.systems)
+        """Every crowd with every system, in turns where there are several rounds.
+
+        Set-up times of a burst only once for each system. The floor of one round serves every room of as many callers;
+        in several rounds it is measured beside each, as neighbours in time are what is compared.
+        """
+        total, counted = len(scenarios) * len(self.systems) * self.rounds, count(1)
         for scenario in scenarios:
-            for system, start in self.systems.items():
-                done = len(self.measurements) + len(self.failures)
-                self.bench.screen.say(f"{done + 1} of {total}: {system}, {scenario.name}", style="bold")
-                if system == FLOOR and (known := self._floor_of(scenario)) is not None:
+            found: dict[str, list[tuple[Measurement, Samples]]] = {system: [] for system in self.systems}
+            for number, system in product(range(1, self.rounds + 1), self.systems):
+                which = f"round {number}, " if self.rounds > 1 else ""
+                self.bench.screen.say(f"{next(counted)} of {total}: {which}{system}, {scenario.name}", style="bold")
+                known = self._floor_of(scenario) if system == FLOOR and self.rounds == 1 else None
+                if known is not None:
                     self.measurements.append(known)
-                    continue
-                before = any(made.system == system for made in self.measurements)
-                own = Pace(pace.seconds, pace.warm_up, pace.rate, 0.0 if before else pace.burst)
-                try:
-                    self.measurements.append(run(self.bench, system, start, scenario, own))
-                except FAILURES as error:
-                    self.bench.screen.say(f"{system}, {scenario.name}: {error}", style="bold red")
-                    self.failures.append(Failure(system, scenario, str(error)))
+                elif (made := self._try(system, scenario, pace, number)) is not None:
+                    found[system].append(made)
+            self.measurements += [combined(*zip(*made, strict=True)) for made in found.values() if made]
+
+    def _try(self, system: str, scenario: Scenario, pace: Pace, number: int) -> tuple[Measurement, Samples] | None:
+        """One round; None where it failed, which is kept."""
+        burst = 0.0 if system in self.burst_done else pace.burst
+        own = Pace(pace.seconds, pace.warm_up, pace.rate, burst)
+        try:
+            made, samples = run(self.bench, system, self.systems[system], scenario, own)
+        except FAILURES as error:
+            why = f"round {number}: {error}" if self.rounds > 1 else str(error)
+            self.bench.screen.say(f"{system}, {scenario.name}: {why}", style="bold red")
+            self.failures.append(Failure(system, scenario, why))
+            return None
+        self.burst_done.add(system)
+        return msgspec.structs.replace(made, round=number), samples
 
     def _floor_of(self, scenario: Scenario) -> Measurement | None:
         """That of as many callers with this codec, if it was measured: an echo does not know rooms."""
@@ -128,7 +147,7 @@ class Session:
 
     def _attempt(self, system: str, start: StartPeer, scenario: Scenario, pace: Pace) -> Trial:
         try:
-            made = run(self.bench, system, start, scenario, pace)
+            made, _ = run(self.bench, system, start, scenario, pace)
         except FAILURES as error:
             return Trial(scenario.callers, OVERLOADED, str(error), 0.0)
         found = judge(made)

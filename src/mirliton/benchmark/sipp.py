@@ -55,6 +55,10 @@ class Placed:
         """How fast calls were answered, so far."""
         return parse_set_up(self._trace(), self._calls, self._rate)
 
+    def response_times(self) -> list[float]:
+        """From INVITE to 200 of each answered call so far, in ms."""
+        return [response for _, response in parse_responses(self._trace())]
+
     def _trace(self) -> str:
         trace = next(self._folder.glob("*_rtt.csv"), None)
         return trace.read_text() if trace else ""
@@ -65,12 +69,19 @@ class Placed:
         return last_words(errors, 3) if errors.exists() else ""
 
 
-def parse_set_up(trace: str, calls: int, offered: float) -> SetUp:
+def parse_responses(trace: str) -> list[tuple[float, float]]:
     """SIPp's file of response times: `time of the answer in ms;response time in ms;which timer`, under a heading.
 
-    SIPp's clock has a resolution of about a millisecond.
+    A last line that SIPp has not written whole is left out. Its clock has a resolution of about a millisecond.
     """
-    rows = [tuple(map(float, line.split(";")[:2])) for line in trace.splitlines() if line[:1].isdigit()]
+    whole = trace[: trace.rfind("\n") + 1]
+    rows = [line.split(";") for line in whole.splitlines() if line[:1].isdigit()]
+    return [(float(at), float(response)) for at, response, *_ in rows]
+
+
+def parse_set_up(trace: str, calls: int, offered: float) -> SetUp:
+    """How fast calls were answered, from SIPp's file of response times."""
+    rows = parse_responses(trace)
     times = sorted(response for _, response in rows)
     answers = [at for at, _ in rows]
     span = (max(answers) - min(answers)) / 1000 if len(rows) > 1 else 0.0
