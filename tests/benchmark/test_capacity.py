@@ -1,6 +1,8 @@
 """The search for a bridge's limit ends near it, soon, and says what stopped it; ratios compare like with like."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirliton.benchmark.capacity import CARRIED, LOAD_LATE, OVERLOADED, Limits, find_capacity
-from mirliton.benchmark.peer import Figures
+from mirliton.benchmark.peer import Bench, Crowd, Figures, Peer, Seated
+from mirliton.benchmark.ports import NoPorts
+from mirliton.benchmark.progress import Screen
 from mirliton.benchmark.ratios import A_CALLER, AGAINST_FLOOR, LISTENER, ratios
-from mirliton.benchmark.result import Capacity, Share, Trial
-from mirliton.benchmark.run import late_below
-from mirliton.benchmark.session import judge
+from mirliton.benchmark.result import Capacity, Scenario, Share, Trial, read, write
+from mirliton.benchmark.run import Diary, late_below
+from mirliton.benchmark.session import Search, Session, judge
 
-from .results import CAPACITIES, FLOOR, JANUS, SCENARIO, TRAFFIC, measured, measurement
+from .results import CAPACITIES, FLOOR, JANUS, SCENARIO, TRAFFIC, measured, measurement, result
 
 replace = msgspec.structs.replace
 LIMITS = Limits(step=10, most=4000, seconds=60.0)
@@ -46,6 +50,18 @@ def test_a_bridge_that_carries_nobody_has_no_capacity() -> None:
 def test_a_limit_of_the_load_generator_is_not_the_bridges() -> None:
     found = search(carries(1500, LOAD_LATE))
     assert (found.callers <= 1500, found.limited_by) == (True, "load")
+
+
+def test_a_trial_that_could_not_be_made_is_no_limit_of_the_bridge(tmp_path: Path) -> None:
+    def no_ports(_bench: Bench, scenario: Scenario, _folder: Path) -> AbstractContextManager[Peer]:
+        raise NoPorts(f"there are no {scenario.callers} free UDP ports")
+
+    place = Bench(Path(), Path(), "", {}, (0, 0), tmp_path, Screen())
+    session = Session(place, {"janus": no_ports}, [], [], [])
+    session.search(["pcmu"], Search(1.0, 60.0, 400, 3), 100.0)
+    (found,) = session.capacities
+    assert (found.callers, found.limited_by) == (0, "failure")
+    assert "free UDP ports" in found.trials[0].why
 
 
 def test_more_than_the_most_is_not_tried() -> None:
@@ -111,8 +127,24 @@ def test_capacities_are_compared_where_the_peers_own_is_known() -> None:
     assert ratios([], unknown) == []
 
 
-def figures(late_counts: dict[float, float]) -> Figures:
-    return Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, late_counts)
+def figures(late_counts: dict[float, float], late_max: float = 0.0) -> Figures:
+    return Figures(0, 0, 0, 0, 0, 0, 0, 0, late_max, late_counts)
+
+
+def test_lateness_beyond_the_histogram_is_not_lost_in_the_file(tmp_path: Path) -> None:
+    seen = iter([figures({0.1: 0.0, float("inf"): 0.0}), figures({0.1: 10.0, float("inf"): 20.0}, late_max=0.4)])
+    diary = Diary(Peer("mirliton", {}, nobody, lambda: next(seen)))
+    diary.note()
+    diary.note()
+    account = diary.account()
+    assert account is not None
+    assert account.ticks.p999_ms == 400.0
+    write(result(measurement(account=account)), tmp_path / "bench.json")
+    assert read(tmp_path / "bench.json").measurements[0].account == account
+
+
+def nobody(_crowd: Crowd, _folder: Path) -> AbstractContextManager[Seated]:
+    raise AssertionError("nobody is seated in this test")
 
 
 def test_lateness_is_that_of_the_time_between() -> None:

@@ -99,5 +99,10 @@ def test_what_the_host_took_of_either_core_is_noted(bridge: float, load: float) 
     assert notes(measurement(measured=quiet), CORES) == []
 
 
+def test_a_load_on_a_thread_of_the_same_core_is_noted() -> None:
+    (note,) = notes(measurement(), CORES, threads_of_one=True)
+    assert "thread" in note
+
+
 def test_a_quiet_machine_needs_no_notes() -> None:
     assert notes(measurement(), CORES) == []

@@ -1,13 +1,17 @@
 """What the measuring programs and the kernel say is read as it was meant."""
 
+import os
+import socket
+import subprocess
+
 import msgspec
 import pytest
 
 from mirliton.benchmark.children import ProgramFailed
 from mirliton.benchmark.foreign import parse_foreign
 from mirliton.benchmark.load import parse_line
-from mirliton.benchmark.machine import cpu_model
-from mirliton.benchmark.proc import Used, parse_cores, parse_drops, parse_process
+from mirliton.benchmark.machine import are_threads_of_one, cpu_model, parse_cores_list
+from mirliton.benchmark.proc import Used, dropped, parse_cores, parse_drops, parse_process, process_used, udp_ports_of
 from mirliton.benchmark.scenario import CODECS, hearing_expected, probe_pairs
 from mirliton.benchmark.server import parse_buckets, parse_metrics
 from mirliton.benchmark.sipp import parse_set_up, percentile, scenario_of
@@ -52,6 +56,10 @@ def test_response_times_become_rate_and_percentiles() -> None:
     assert (found.p50_ms, found.p99_ms, found.max_ms) == (20.0, 40.0, 40.0)
 
 
+def test_a_response_that_is_not_written_whole_does_not_count() -> None:
+    assert parse_set_up(TRACE + "700.00", 5, 20.0) == parse_set_up(TRACE, 5, 20.0)
+
+
 @pytest.mark.parametrize("trace", ["", "Date_ms;response_time_ms;rtd_no\n"])
 def test_no_answered_call_has_no_times(trace: str) -> None:
     found = parse_set_up(trace, 5, 20.0)
@@ -67,9 +75,37 @@ def test_a_percentile_is_a_value_that_was_seen() -> None:
 def test_a_process_name_may_hold_spaces_and_brackets() -> None:
     numbers = " ".join(str(field) for field in range(3, 53))
     status = parse_process(f"4711 (a (very) odd) S 12 {numbers.split(' ', 2)[2]}")
-    assert status.parent == 12
+    assert (status.state, status.parent) == ("S", 12)
     assert (status.used.user, status.used.system) == (0.14, 0.15)  # fields 14 and 15, in hundredths of a second
     assert status.started == 22
+
+
+def test_what_is_left_of_a_process_has_no_figures() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ProcessLookupError, match="has ended"):
+            process_used(ended.pid)
+
+
+def test_packets_are_missed_on_sockets_of_both_families() -> None:
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as full,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out,
+    ):
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        full.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        full.bind(("::", 0))
+        port = full.getsockname()[1]
+        for _ in range(1000):
+            out.sendto(bytes(172), ("127.0.0.1", port))
+        assert dropped([port]) > 0
+        assert port in udp_ports_of(os.getpid())
+
+
+def test_a_set_of_cores_is_read() -> None:
+    assert parse_cores_list("0,4-6\n") == {0, 4, 5, 6}
+    assert parse_cores_list("3\n") == {3}
+    assert not are_threads_of_one(0, 0)
 
 
 def test_interrupts_count_as_system_time_of_a_core() -> None:

@@ -138,7 +138,7 @@ def test_an_unknown_word_is_refused(application: typer.Typer, words: list[str]) 
     assert CliRunner().invoke(application, words).exit_code == 2
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals, code: int) -> None:
     program = "import typer; from mirliton.benchmark.command import bench; typer.run(bench)"
     words = ["--callers", "5", "--seconds", "60", "--system", "mirliton", "--keep", str(tmp_path)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mirliton.benchmark.result import Capacity, Trial
 
-CARRIED, OVERLOADED, LOAD_LATE = "carried", "overloaded", "load late"
+CARRIED, OVERLOADED, LOAD_LATE, FAILED = "carried", "overloaded", "load late", "failed"
 _GROWTH = 1.4
 _PRECISION = 0.08
 
@@ -32,7 +32,7 @@ def find_capacity(
     """Grow from `first` until a crowd is too large, then halve the distance, until that is small or time is up.
 
     A trial in which the load generator was late says nothing about the bridge: it bounds the search, and what was
-    carried below it is marked as limited by the load.
+    carried below it is marked as limited by the load. So does one that could not be made, for whatever reason.
     """
     began, trials = clock(), list[Trial]()
     carried, too_many, callers = 0, limits.most + limits.step, _whole(first, limits)
@@ -65,4 +65,4 @@ def _limit(trials: list[Trial], too_many: int) -> str:
     verdicts = [trial.verdict for trial in trials if trial.callers == too_many]
     if not verdicts:
         return "most"
-    return "load" if LOAD_LATE in verdicts else "bridge"
+    return "load" if LOAD_LATE in verdicts else "failure" if FAILED in verdicts else "bridge"

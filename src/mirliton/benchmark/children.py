@@ -34,6 +34,7 @@ def running(
             stdout=talk if said else subprocess.PIPE,
             stderr=log,
             start_new_session=True,
+            bufsize=0,  # a line that waits in a buffer of ours would not wake `wait_for_line`
         )
     try:
         with contextlib.suppress(ProcessLookupError):  # if it has failed already, the first read says so
@@ -54,6 +55,9 @@ def stop(process: subprocess.Popen[bytes]) -> bytes:
         said, _ = process.communicate()
     except ValueError:  # stopped before: its stdout is closed
         return b""
+    except BaseException:  # told to hurry (a second Ctrl-C): it must not outlive us
+        process.kill()
+        raise
     return said or b""
 
 

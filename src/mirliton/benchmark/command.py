@@ -23,11 +23,11 @@ from mirliton.benchmark.report import grids, profile, provenance, table
 from mirliton.benchmark.result import FLOOR, FORMAT, Result, Scenario, write
 from mirliton.benchmark.run import Pace
 from mirliton.benchmark.scenario import CODECS, SHAPES, TALKERS, crowds
-from mirliton.benchmark.session import FAILURES, SYSTEMS, Search, Session, systems
+from mirliton.benchmark.session import FAILURES, SYSTEMS, TRIAL_WARM_UP, Search, Session, systems
 from mirliton.benchmark.voices import CODINGS, write_voices
 
-_TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _WARM_UP_SECONDS = 5.0
 _TRIAL_SECONDS = 4.0
 
@@ -135,7 +135,8 @@ def _run(
 ) -> Result:
     cores = choose_cores()
     codecs = list(dict.fromkeys(scenario.codec for scenario in scenarios))
-    found, absent = systems(names, others, pace.seconds)
+    staying = max(pace.warm_up + pace.seconds, 0.0 if search is None else TRIAL_WARM_UP + search.seconds)
+    found, absent = systems(names, others, staying)
     with ExitStack() as stack:
         folder = _folder(keep, stack)
         stack.enter_context(staying_on(cores[1]))
@@ -174,16 +175,18 @@ def _folder(keep: Path | None, stack: ExitStack) -> Path:
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """SIGTERM ends the run as an exception does, so that everything that was started is stopped."""
+    """SIGTERM and a closed terminal end the run as an exception does: everything that was started is stopped."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_TERMINATED)
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    heeded = [number for number in _ENDINGS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, end) for number in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(result: Result, screen: Screen, out: Path, *, with_profile: bool) -> None:

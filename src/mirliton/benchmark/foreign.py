@@ -37,7 +37,7 @@ def parse_foreign(text: str) -> Foreign:
 def starting(foreign: Foreign, seconds: float) -> StartPeer:
     """It runs already: all of its threads are put on the bridge's core, and back afterwards.
 
-    `seconds`: how long its callers stay, as it is not ended to get rid of them.
+    `seconds`: how long its callers stay once all are there, as it is not ended to get rid of them.
     """
 
     @contextmanager
@@ -46,7 +46,7 @@ def starting(foreign: Foreign, seconds: float) -> StartPeer:
 
             def seat(crowd: Crowd, own: Path) -> AbstractContextManager[Seated]:
                 staying = Crowd(crowd.scenario, crowd.callers, crowd.rate, crowd.probed, seconds + _HOLD_SECONDS)
-                return seat_by_sip(bench, foreign.sip, udp_ports_of(foreign.pid), None, staying, own, leaving)
+                return seat_by_sip(bench, foreign.sip, lambda: udp_ports_of(foreign.pid), None, staying, own, leaving)
 
             yield Peer(foreign.name, {foreign.name: foreign.pid}, seat)
 
@@ -55,9 +55,10 @@ def starting(foreign: Foreign, seconds: float) -> StartPeer:
 
 @contextmanager
 def _kept_on(pid: int, core: int) -> Iterator[None]:
-    before = {task: os.sched_getaffinity(task) for task in _tasks(pid)}
-    for task in before:
-        with suppress(ProcessLookupError):
+    before: dict[int, set[int]] = {}
+    for task in _tasks(pid):
+        with suppress(ProcessLookupError):  # it ended while we looked
+            before[task] = os.sched_getaffinity(task)
             os.sched_setaffinity(task, {core})
     try:
         yield

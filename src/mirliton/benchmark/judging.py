@@ -72,11 +72,16 @@ def overload(traffic: Traffic) -> str:
     return ""
 
 
-def notes(made: Measurement, cores: tuple[int, int]) -> list[str]:
-    """What makes figures worse than they could be, or what they are no measure of."""
+def notes(made: Measurement, cores: tuple[int, int], *, threads_of_one: bool = False) -> list[str]:
+    """What makes figures worse than they could be, or what they are no measure of.
+
+    `threads_of_one`: the two cores are.
+    """
     measured, found = made.measured, []
     if cores[0] == cores[1]:
         found.append("there was only one core: the load and the bridge took it from each other")
+    if threads_of_one:
+        found.append("the load ran on a thread of the bridge's own core: they slowed each other down")
     if (others := others_share(made)) > _CROWDED:
         found.append(f"others used {others:.0%} of the core")
     if max(measured.core_stolen, measured.load_core_stolen) > _STOLEN:

@@ -11,11 +11,29 @@ from pathlib import Path
 
 from mirliton.benchmark.result import Machine
 
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
 
 def choose_cores() -> tuple[int, int]:
-    """The engine's core and the load's; the same one twice where this process may use only one."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[0], allowed[min(1, len(allowed) - 1)]
+    """The engine's core and the load's, which is no thread of the same one if it can be helped.
+
+    The same one twice where this process may use only one.
+    """
+    engine, *others = sorted(os.sched_getaffinity(0))
+    apart = [core for core in others if not are_threads_of_one(engine, core)]
+    return engine, (apart or others or [engine])[0]
+
+
+def are_threads_of_one(core: int, other: int) -> bool:
+    """Whether two different numbers stand for the same piece of silicon, so that each slows the other down."""
+    listed = Path(_SIBLINGS.format(core))
+    return core != other and listed.exists() and other in parse_cores_list(listed.read_text())
+
+
+def parse_cores_list(text: str) -> set[int]:
+    """The kernel's way to write a set: `0,4-6`."""
+    spans = [part.partition("-") for part in text.strip().split(",") if part]
+    return {core for first, _, last in spans for core in range(int(first), int(last or first) + 1)}
 
 
 @contextmanager

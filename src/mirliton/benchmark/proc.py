@@ -10,6 +10,7 @@ from mirliton.benchmark.result import Share
 PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_ENDED = "ZX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """What `/proc/PID/stat` says. `started`: clock ticks since the machine's start."""
+    """What `/proc/PID/stat` says. `state`: a letter. `started`: clock ticks since the machine's start."""
 
+    state: str
     parent: int
     used: Used
     started: int
@@ -37,7 +39,8 @@ class ProcessStatus:
 def parse_process(text: str) -> ProcessStatus:
     """`/proc/PID/stat`. The program's name stands in brackets and may itself hold brackets and spaces."""
     fields = text.rpartition(")")[2].split()
-    return ProcessStatus(int(fields[1]), Used(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS), int(fields[19]))
+    used = Used(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
+    return ProcessStatus(fields[0], int(fields[1]), used, int(fields[19]))
 
 
 def parse_cores(text: str) -> dict[int, Used]:
@@ -62,8 +65,11 @@ def parse_drops(text: str) -> dict[int, int]:
 
 
 def process_used(pid: int) -> Used:
-    """Raises `OSError` when there is no such process."""
-    return parse_process((PROC / str(pid) / "stat").read_text()).used
+    """Raises `OSError` when there is no such process, or only what is left of one that has ended."""
+    status = parse_process((PROC / str(pid) / "stat").read_text())
+    if status.state in _ENDED:
+        raise ProcessLookupError(f"process {pid} has ended")
+    return status.used
 
 
 def cores_used() -> dict[int, Used]:
@@ -78,8 +84,14 @@ def resident_bytes(pid: int) -> int:
 
 def dropped(ports: Iterable[int]) -> int:
     """Packets that the UDP sockets on these local ports had no room for."""
-    drops = parse_drops((PROC / "net/udp").read_text())
-    return sum(drops.get(port, 0) for port in ports)
+    wanted = list(ports)
+    tables = [parse_drops(text) for text in _udp_tables()]
+    return sum(drops.get(port, 0) for drops in tables for port in wanted)
+
+
+def _udp_tables() -> list[str]:
+    """Of IPv4 and, where the machine has it, IPv6: a socket for both stands in the latter."""
+    return [table.read_text() for table in (PROC / "net/udp", PROC / "net/udp6") if table.exists()]
 
 
 def children(pid: int) -> list[int]:
@@ -112,5 +124,5 @@ def udp_ports_of(pid: int) -> list[int]:
         except OSError:  # closed while we looked
             continue
         held.add(target.removeprefix("socket:[").removesuffix("]"))
-    rows = [line.split() for line in (PROC / "net/udp").read_text().splitlines()[1:]]
+    rows = [line.split() for text in _udp_tables() for line in text.splitlines()[1:]]
     return [int(fields[1].rpartition(":")[2], 16) for fields in rows if fields[9] in held]

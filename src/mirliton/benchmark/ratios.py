@@ -50,7 +50,8 @@ def _in_rounds(
         return
     values = [figure(one) / figure(other) for one, other in pairs]
     least, most = (min(values), max(values)) if above.rounds and below.rounds else (None, None)
-    yield Ratio(of, against, above.scenario.name, median(values), mark, least, most)
+    valid = above.valid and below.valid
+    yield Ratio(of, against, above.scenario.name, median(values), mark, least, most, valid)
 
 
 def _mark(above: Measurement, below: Measurement) -> str | None:
@@ -72,7 +73,8 @@ def _of_listeners(measurements: Sequence[Measurement]) -> Iterator[Ratio]:
         return
     # Two crowds are no neighbours in time, so their rounds are not compared one by one.
     if (mark := _mark(opus, g711)) is not None:
-        yield Ratio(LISTENER, MIRLITON, opus.scenario.name, opus.a_caller / g711.a_caller, mark)
+        value = opus.a_caller / g711.a_caller
+        yield Ratio(LISTENER, MIRLITON, opus.scenario.name, value, mark, valid=opus.valid and g711.valid)
 
 
 def _of_capacities(capacities: Sequence[Capacity]) -> Iterator[Ratio]:

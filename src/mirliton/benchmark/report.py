@@ -136,7 +136,8 @@ def _capacity(found: Capacity) -> list[str]:
 
 def _ratio(found: Ratio) -> list[str]:
     spread = "" if found.least is None or found.most is None else f" ({found.least:.2f} to {found.most:.2f})"
-    return [found.of, found.against, found.scenario, f"{found.mark} {found.value:.2f}".strip() + spread]
+    spoilt = "" if found.valid else ", NOT VALID"
+    return [found.of, found.against, found.scenario, f"{found.mark} {found.value:.2f}".strip() + spread + spoilt]
 
 
 def profile(made: Measurement) -> Iterator[Row]:

@@ -202,7 +202,7 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One step of the search for a bridge's limit. `verdict`: "carried", "overloaded", or "load late"."""
+    """One step of the search for a bridge's limit. `verdict`: "carried", "overloaded", "load late", or "failed"."""
 
     callers: int
     verdict: str
@@ -211,7 +211,10 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Capacity(msgspec.Struct, frozen=True):
-    """The most callers that a bridge carried on its core; `limited_by`: "bridge", "load", "most" or "time"."""
+    """The most callers that a bridge carried on its core.
+
+    `limited_by`: "bridge", "load", "most", "time", or "failure": a trial could not be made.
+    """
 
     system: str
     codec: str
@@ -247,7 +250,8 @@ class Machine(msgspec.Struct, frozen=True):
 class Ratio(msgspec.Struct, frozen=True):
     """One figure against another of the same run. `of`: what is compared. `mark`: "", "at least" or "at most".
 
-    `least` and `most`: of the rounds, whose median is the value; None where it is not of several rounds.
+    `least` and `most`: of the rounds, whose median is the value; None where it is not of several rounds. `valid`: both
+    may be quoted.
     """
 
     of: str
@@ -257,6 +261,7 @@ class Ratio(msgspec.Struct, frozen=True):
     mark: str = ""
     least: float | None = None
     most: float | None = None
+    valid: bool = True
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mirliton.benchmark.judging import notes, problems
+from mirliton.benchmark.machine import are_threads_of_one
 from mirliton.benchmark.measuring import added_ms, delay_of, hearing_of, measure
 from mirliton.benchmark.peer import Bench, Crowd, Figures, Peer, StartPeer
 from mirliton.benchmark.proc import resident_bytes
@@ -30,7 +31,7 @@ class Pace:
 
 
 @dataclass(slots=True)
-class _Diary:
+class Diary:
     """Collects what the bridge says about itself, once a second."""
 
     peer: Peer
@@ -48,11 +49,12 @@ class _Diary:
             return None
         before, after = self.seen[0], self.seen[-1]
         seen = self.seen[1:] or self.seen
+        latest = max(figures.late_max for figures in seen)
         ticks = Ticks(
             mean_ms=1000 * sum(figures.late_mean for figures in seen) / len(seen),
             worst_second_mean_ms=1000 * max(figures.late_mean for figures in seen),
-            max_ms=1000 * max(figures.late_max for figures in seen),
-            p999_ms=late_below(before, after, 0.999),
+            max_ms=1000 * latest,
+            p999_ms=_within(late_below(before, after, 0.999), 1000 * latest),
             skipped=int(after.skipped_ticks - before.skipped_ticks),
         )
         elapsed = self.times[-1] - self.times[0]
@@ -69,6 +71,11 @@ def late_below(before: Figures, after: Figures, fraction: float) -> float | None
     if total <= 0:
         return None
     return 1000 * min((most for most, count in counts.items() if count >= fraction * total), default=float("inf"))
+
+
+def _within(bound: float | None, latest: float) -> float | None:
+    """The latest tick where the histogram ended before: JSON knows no infinity, and would say that nothing was told."""
+    return latest if bound == float("inf") else bound
 
 
 def _per_frame(before: Figures, after: Figures, seconds: float) -> dict[str, float]:
@@ -95,7 +102,7 @@ def run(bench: Bench, system: str, start: StartPeer, scenario: Scenario, pace: P
         crowd = Crowd(scenario, scenario.callers, pace.rate, probed)
         seated = stack.enter_context(peer.seat(crowd, _folder(folder, "calls")))
         bench.screen.wait(f"{system}: warming up", pace.warm_up)
-        diary = _Diary(peer)
+        diary = Diary(peer)
         diary.note()
         measured, heard = measure(bench, peer, crowd, seated, pace.seconds, diary.note)
         memory = Memory(idle, _resident(peer), scenario.callers)
@@ -124,7 +131,8 @@ def _judged(
     account: Account | None,
 ) -> Measurement:
     made = Measurement(system, scenario, measured, set_up, burst, memory, account, [], [])
-    return msgspec.structs.replace(made, problems=problems(made, there), notes=notes(made, bench.cores))
+    noted = notes(made, bench.cores, threads_of_one=are_threads_of_one(*bench.cores))
+    return msgspec.structs.replace(made, problems=problems(made, there), notes=noted)
 
 
 def _burst(bench: Bench, peer: Peer, scenario: Scenario, pace: Pace, folder: Path) -> SetUp | None:

@@ -74,7 +74,7 @@ def serve(bench: Bench, scenario: Scenario, folder: Path) -> Iterator[Peer]:
             return read_figures(ready["http"])
 
         def seat(crowd: Crowd, own: Path) -> AbstractContextManager[Seated]:
-            return seat_by_sip(bench, ready["sip"], ports, lambda: figures().members, crowd, own, leaving)
+            return seat_by_sip(bench, ready["sip"], lambda: ports, lambda: figures().members, crowd, own, leaving)
 
         yield Peer(MIRLITON, processes, seat, figures, ready["sip"])
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mirliton.benchmark import janus
 from mirliton.benchmark.building import ToolMissing
-from mirliton.benchmark.capacity import CARRIED, LOAD_LATE, OVERLOADED, Limits, find_capacity
+from mirliton.benchmark.capacity import CARRIED, FAILED, LOAD_LATE, OVERLOADED, Limits, find_capacity
 from mirliton.benchmark.children import ProgramFailed
 from mirliton.benchmark.floor import floor
 from mirliton.benchmark.foreign import Foreign, starting
@@ -30,8 +30,9 @@ _FIRST_SHARE = 0.75
 _GUESSES = {(MIRLITON, "pcmu"): 1200, (MIRLITON, "opus"): 150, (janus.NAME, "pcmu"): 350, (janus.NAME, "opus"): 40}
 """Where a search begins that has no measurement to begin with."""
 _SIP_BRIDGES = ("asterisk", "freeswitch")
-_TRIAL_WARM_UP = 2.0
 _TRIAL_RATE = 100.0
+TRIAL_WARM_UP = 2.0
+"""Seconds between the last call of a trial and its measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Search:
 def systems(
     wanted: Sequence[str], others: Sequence[Foreign], seconds: float
 ) -> tuple[dict[str, StartPeer], dict[str, str]]:
-    """How each is started, and which are absent and why."""
+    """How each is started, and which are absent and why. `seconds`: how long a crowd stays once all are there."""
     known: dict[str, StartPeer] = {FLOOR: floor, MIRLITON: serve, janus.NAME: janus.janus}
     found = {name: known[name] for name in SYSTEMS if name in wanted}
     absent: dict[str, str] = {}
@@ -124,7 +125,7 @@ class Session:
                     continue
                 first = self._first(system, codec, search)
                 limits = Limits(search.room, search.most, search.bound)
-                pace = Pace(search.seconds, _TRIAL_WARM_UP, max(rate, _TRIAL_RATE))
+                pace = Pace(search.seconds, TRIAL_WARM_UP, max(rate, _TRIAL_RATE))
                 self.bench.screen.say(f"looking for the limit: {system}, {codec}", style="bold")
 
                 def attempt(callers: int, system: str = system, codec: str = codec, start: StartPeer = start,
@@ -148,8 +149,11 @@ class Session:
     def _attempt(self, system: str, start: StartPeer, scenario: Scenario, pace: Pace) -> Trial:
         try:
             made, _ = run(self.bench, system, start, scenario, pace)
-        except FAILURES as error:
+        except janus.Refused as error:  # it takes no more
             return Trial(scenario.callers, OVERLOADED, str(error), 0.0)
+        except FAILURES as error:
+            self.bench.screen.say(f"{system}, {scenario.name}: {error}", style="bold red")
+            return Trial(scenario.callers, FAILED, str(error), 0.0)
         found = judge(made)
         self.bench.screen.say(f"{system}, {scenario.callers} x {scenario.codec}: {found.verdict} {found.why}")
         return found

@@ -21,13 +21,14 @@ _UNTIL_STOPPED = 3600.0
 def seat_by_sip(
     bench: Bench,
     target: str,
-    ports: Sequence[int],
+    ports: Callable[[], Sequence[int]],
     members: Callable[[], int] | None,
     crowd: Crowd,
     folder: Path,
     leaving: ExitStack,
 ) -> Iterator[Seated]:
-    """Place the calls at `target` (HOST:PORT) and wait until all are there. `ports`: the bridge's for RTP.
+    """Place the calls at `target` (HOST:PORT) and wait until all are there. `ports`: the bridge's for RTP,
+    asked when they are, as some bridges open them call by call.
 
     `leaving`: closed when the bridge has ended; SIPp stays until then, for a bridge hangs up all calls at its end and
     waits for answers. `members`: how many the bridge says are in its rooms; None: it does not tell, and answered calls
@@ -44,7 +45,7 @@ def seat_by_sip(
             calls(bench.sipp, target, crowd.scenario.codec, numbers, taken, crowd.rate, hold, own, folder)
         )
         there = _until_there(bench, crowd.callers, joining, members or (lambda: placed.answered), placed)
-        yield Seated(load, ports, there, placed)
+        yield Seated(load, ports(), there, placed)
         if crowd.hold is not None:
             with bench.screen.stage("hanging up"):
                 placed.wait_for_end()
