@@ -2,6 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager
+from io import StringIO
 from pathlib import Path
 from statistics import median
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from mirliton.benchmark import session as session_module
 from mirliton.benchmark.children import ProgramFailed
@@ -171,3 +173,20 @@ def test_processor_time_is_told_second_by_second() -> None:
     assert isinstance(second, Second)
     assert second.seconds >= 2.0
     assert set(second.processes) == {"us"}
+
+
+@pytest.mark.parametrize(("costs", "times"), [(0.0, [1.0, 2.0, 2.5]), (0.4, [1.0, 2.0, 2.5]), (1.5, [1.0])])
+def test_seconds_are_looked_at_as_they_end(monkeypatch: pytest.MonkeyPatch, costs: float, times: list[float]) -> None:
+    clock, seen = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def look() -> None:
+        seen.append(clock[0] - 100.0)
+        sleep(costs)
+
+    monkeypatch.setattr("mirliton.benchmark.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("mirliton.benchmark.progress.time.sleep", sleep)
+    Screen(Console(file=StringIO())).wait("measuring", 2.5, look)
+    assert seen == pytest.approx(times)

@@ -45,11 +45,14 @@ class Screen:
         self.say(f"{description}: done")
 
     def wait(self, description: str, seconds: float, each_second: Callable[[], None] | None = None) -> None:
-        """Let time pass, and do something at the end of every second of it and of the rest."""
+        """Let time pass, and do something at the end of every second of it and of the rest.
+
+        If that takes longer than a second, less often: the end is not put off.
+        """
         began = time.monotonic()
         with self.stage(description, seconds) as bar:
-            for second in range(1, math.ceil(seconds) + 1):
-                time.sleep(max(0.0, began + min(second, seconds) - time.monotonic()))
+            while (passed := time.monotonic() - began) < seconds:
+                time.sleep(min(math.floor(passed) + 1, seconds) - passed)
                 bar.at(time.monotonic() - began)
                 if each_second is not None:
                     each_second()
