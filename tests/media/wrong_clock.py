@@ -10,7 +10,7 @@ _TONE = 8000 / np.sqrt(2)
 
 
 def assert_follows(ppm: float, seconds: int) -> None:
-    with room(Network(constant(20)), ppm=ppm) as line:
+    with room(Network(constant(20)), ppm=ppm, alike=True) as line:
         line.run(5000)
         line.run(1000 * (seconds - 5))
         record = line.record
