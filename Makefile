@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo run test test-fast lint format bench reference clean debian
+.PHONY: demo run test test-fast lint ruff types imports format bench reference clean debian
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev,pictures]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev,pictures]'
 	touch $(STAMP)
 
 debian:
@@ -26,10 +26,16 @@ test: $(STAMP) debian
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow' --ignore=tests/calls
 
-lint: $(STAMP)
+lint: types ruff imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+ruff: $(STAMP)
 	$(BIN)/ruff check src tests tools
 	$(BIN)/ruff format --check src tests tools
-	$(BIN)/mypy
+
+imports: $(STAMP)
 	$(BIN)/lint-imports
 
 format: $(STAMP)
