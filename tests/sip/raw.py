@@ -1,6 +1,7 @@
 """A bare UDP socket and a bare TCP connection, to say to an agent what no agent would say."""
 
 import asyncio
+import itertools
 import socket
 from collections import deque
 from typing import Self
@@ -12,6 +13,8 @@ from mirliton.sip.message import read_message
 from mirliton.sip.transaction import client_key
 
 from .messages import request_text
+
+_numbers = itertools.count()
 
 
 class _Raw:
@@ -44,7 +47,7 @@ class _Raw:
         """Send a request and get its final response."""
         fields = {
             "via": f"SIP/2.0/{self.transport} 127.0.0.1:{self.port}",
-            "branch": f"z9hG4bK{id(fields)}{method}",
+            "branch": f"z9hG4bK{next(_numbers)}{method}",
         } | fields
         asked = request_text(method, **fields)  # type: ignore[arg-type]
         wanted = client_key(read_message(asked))
