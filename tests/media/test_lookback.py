@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mirliton.media import counting
 from mirliton.media import messages as m
 from mirliton.media.codecs.g711 import ULAW_DECODE, ULAW_ENCODE
+from tests.media.bad_line import room
 from tests.media.bench import EngineBench, FakeCaller, silence
+from tests.media.netem import Network, uniform
 from tests.media.test_gate import Specified
 
 Wave = NDArray[np.float64]
@@ -202,3 +205,40 @@ def test_the_gate_passes_what_it_passes_to_the_bit(bench: EngineBench) -> None:
     said = np.concatenate([pause(500), word(30000, 0, 2.0)])
     heard = talk(bench, said)
     lag(coded(said), heard, 510 * 8, len(said))
+
+
+_ALL = 1.0000001
+"""An input gain that changes no sample, and has every packet decoded."""
+
+
+def _outcome(said: Wave, network: Network, gain: float, codec: str) -> tuple[list[bool], NDArray[np.int16], int]:
+    """How the talker's gate moves and what the room hears of it on a network, and how many packets are decoded."""
+    with room(network, lambda t: said[np.round(t * 8000).astype(int) % len(said)], energy=ENERGY, codec=codec) as line:
+        line.bench.set(0, energy_level=ENERGY, input_gain=gain)
+        line.bench.set(1, energy_level=ENERGY, muted=True)
+        line.run(len(said) // 8 // 20 * 20)
+        moves = [event.on for event in line.bench.events if isinstance(event, m.TalkingChanged)]
+        return moves, line.listener.heard(), int(line.bench.counters[counting.DECODES])
+
+
+def _words() -> Wave:
+    """Fifty, soft and loud, of different beginnings, in faint noise; between them all that a gate may meet."""
+    rng = np.random.default_rng(7)
+    parts = []
+    for k in range(50):
+        parts.append(word(float(rng.choice([500, 1200, 9000])), float(rng.uniform(0, 100)), rng.uniform(0.05, 0.4), k))
+        parts.append(pause(float(rng.uniform(20, 3000))))
+    said = np.concatenate(parts)
+    return np.asarray(said + rng.normal(0, 30, len(said)))
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+@pytest.mark.parametrize("waits", [0, 45])
+def test_packets_judged_as_they_come_sound_as_if_all_were_decoded(codec: str, waits: int) -> None:
+    said = _words()
+    moves, heard, decodes = _outcome(said, Network(uniform(0, waits), seed=3), 1.0, codec)
+    all_moves, all_heard, all_decodes = _outcome(said, Network(uniform(0, waits), seed=3), _ALL, codec)
+    assert moves == all_moves
+    assert len(moves) > 20
+    assert np.array_equal(heard, all_heard)
+    assert decodes < 0.8 * all_decodes

@@ -10,14 +10,14 @@ from mirliton.media import counting
 from mirliton.media.background import note_background
 from mirliton.media.buffers import history_of
 from mirliton.media.codecs import g722
-from mirliton.media.codecs.g711 import ALAW_DECODE, ULAW_DECODE
+from mirliton.media.codecs.g711 import decode_alaw, decode_ulaw
 from mirliton.media.codecs.opus import opus_decode, opus_packet_get_nb_samples, opus_packet_has_lbrr
 from mirliton.media.digits import listen
 from mirliton.media.gate import judge_nothing, judge_packet, judge_unspoken
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import HISTORY_MS, MAX_PTIME
 from mirliton.media.records import G722, L16, OPUS, PCMA
-from mirliton.media.samples import clear, copy, look_up
+from mirliton.media.samples import clear, copy
 from mirliton.media.tables import Tables
 
 _FADE_MS = 60
@@ -48,6 +48,31 @@ def decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) -> None:
 @kernel
 def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> Int:
     """What a packet says into `out`; returns the number of samples. What a codec refuses counts as malformed."""
+    samples = _decode(t, leg, payload, size, out)
+    judge_packet(t, leg, out, samples)
+    if t.legs[leg].codec == OPUS:
+        note_background(t, leg, payload, size)
+    _remember(t, leg, out, samples)
+    return samples
+
+
+@kernel
+def expand(codec: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> None:
+    """What a packet of G.711 says."""
+    if codec == PCMA:
+        decode_alaw(payload, out, size)
+    else:
+        decode_ulaw(payload, out, size)
+
+
+@kernel
+def decode_judged(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> None:
+    """The same, of a packet that the gate has counted."""
+    _remember(t, leg, out, _decode(t, leg, payload, size, out))
+
+
+@kernel
+def _decode(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> Int:
     record = t.legs[leg]
     t.counters[counting.DECODES] += 1
     samples = np.int64(size)
@@ -59,20 +84,14 @@ def decode_into(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out:
     elif record.codec == L16:
         samples = np.int64(size // 2)
         _from_network_order(payload, out, samples)
-    elif record.codec == PCMA:
-        look_up(ALAW_DECODE, payload, out, size)
     else:
-        look_up(ULAW_DECODE, payload, out, size)
+        expand(record.codec, payload, size, out)
     if record.event_payload_type < 0:
         # what was said, and only that: a pause made here would cut one key press into two
         listen(t, leg, out, samples, record.rate // 8000)
     if record.conceal_run > 0 and record.codec != OPUS:
         _join(t, leg, out, samples)
     record.conceal_run = 0
-    judge_packet(t, leg, out, samples)
-    if record.codec == OPUS:
-        note_background(t, leg, payload, size)
-    _remember(t, leg, out, samples)
     return samples
 
 

@@ -54,7 +54,7 @@ _KEPT = (
 """Fields that outlive an engine process, so that its successor goes on where it stopped."""
 
 
-_NOWHERE = ("mix", "next", "previous", "group", "queue_head", "queue_tail", "unheard", "tap")
+_NOWHERE = ("mix", "previous", "group", "queue_head", "queue_tail", "unheard", "tap")
 """Fields of a leg that point to something, and to nothing at first (-1)."""
 
 
@@ -360,7 +360,7 @@ class Engine:
         record, room = t.legs[leg], t.mixes[mix]
         if room.first < 0:
             self._catch_up_clock(mix)
-        record.mix, record.previous, record.next = mix, -1, room.first
+        record.mix, record.previous, t.next_leg[leg] = mix, -1, room.first
         if room.first >= 0:
             t.legs[room.first].previous = leg
         room.first = leg
@@ -384,13 +384,14 @@ class Engine:
         for pair in [pair for pair in self._unheard if leg in pair]:
             self._hear(*pair, True)
         self._sound.leave(leg)
+        following = int(t.next_leg[leg])
         if record.previous >= 0:
-            t.legs[record.previous].next = record.next
+            t.next_leg[record.previous] = following
         else:
-            t.mixes[mix].first = record.next
-        if record.next >= 0:
-            t.legs[record.next].previous = record.previous
-        record.mix = record.next = record.previous = -1
+            t.mixes[mix].first = following
+        if following >= 0:
+            t.legs[following].previous = record.previous
+        record.mix = record.previous = t.next_leg[leg] = -1
         t.mixes[mix].legs -= 1
 
     # who hears whom, and who listens in

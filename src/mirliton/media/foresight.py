@@ -13,8 +13,8 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from mirliton.media.kernels import INTERPRETED, F, Int, kernel
-from mirliton.media.limits import SMALL_ARENA_BYTES
-from mirliton.media.records import ENCODER, FREE, HOT_BYTES, LEG, MIX, NEAR, RECEIVING_BYTES, SLOT, SOURCE, place_of
+from mirliton.media.limits import PLACE_BYTES, PLACES, SMALL_ARENA_BYTES
+from mirliton.media.records import ENCODER, HOT_BYTES, LEG, MIX, NEAR, RECEIVING_BYTES, SLOT, SOURCE, place_of
 from mirliton.media.sources import find, home, source_key
 from mirliton.media.tables import Tables
 
@@ -25,7 +25,7 @@ _LATENESS, _ARENA, _SAID, _HISTORY, _TAIL = (
     for name in ("lateness", "arena", "said", "history", "out_tail")
 )
 _HOT_OF_MIX = 192
-_USUAL_PACKET = 192  # bytes of 20 ms of G.711 or Opus, wherever in a line they begin
+_RECORD_AHEAD, _SLOT_AHEAD, _SOUND_AHEAD = 8, 4, 2  # legs
 _SAMPLE, _NARROW = 2, 8000
 _SMALL = 640  # bytes: of more the processor itself sees that they are read in a row
 _SMALL_HISTORY, _SMALL_TAIL = 480, 64  # of sound at 8 kHz
@@ -87,14 +87,12 @@ def expect_packet(t: Tables, socket: Int, row: Int) -> None:
     _call_run(np.int64(t.legs.ctypes.data) + leg * _LEG, RECEIVING_BYTES)
     _call(np.int64(t.slots.ctypes.data) + place_of(leg, (np.int64(b[2]) << 8) | np.int64(b[3])) * _SLOT)
     _call(near + _LATENESS)
-    _call_run(near + _ARENA, _USUAL_PACKET)
+    _call_run(near + _ARENA + PLACE_BYTES * (np.int64(b[3]) & (PLACES - 1)), PLACE_BYTES)
 
 
 @_foresight
-def expect_leg(t: Tables, leg: Int) -> None:
-    """A mix will come to this leg in a while."""
-    if leg >= 0:
-        _call_run(np.int64(t.legs.ctypes.data) + leg * _LEG, HOT_BYTES)
+def _expect_leg(t: Tables, leg: Int) -> None:
+    _call_run(np.int64(t.legs.ctypes.data) + leg * _LEG, HOT_BYTES)
 
 
 @kernel
@@ -104,6 +102,7 @@ def _slot(t: Tables, leg: Int) -> Int:
 
 @_foresight
 def _expect_slot(t: Tables, leg: Int) -> None:
+    """Of a leg whose record is there."""
     _call(np.int64(t.slots.ctypes.data) + _slot(t, leg) * _SLOT)
     if t.legs[leg].private:
         _call_run(np.int64(t.encoders.ctypes.data) + leg * _ENCODER, 2 * _LINE_OF_CACHE)
@@ -113,11 +112,13 @@ def _expect_slot(t: Tables, leg: Int) -> None:
 def _expect_sound(t: Tables, leg: Int) -> None:
     """Of a leg whose record and slot are there: its packet, and what it said before."""
     record, slot = t.legs[leg], t.slots[_slot(t, leg)]
+    if record.silent and slot.score >= 0:
+        return
     near = np.int64(t.near.ctypes.data) + leg * _NEAR
     if record.arena_bytes <= SMALL_ARENA_BYTES:
-        _call_run(near + _ARENA + (slot.at & (record.arena_bytes - 1)), _USUAL_PACKET)
+        _call_run(near + _ARENA + (slot.at & (record.arena_bytes - 1)), PLACE_BYTES)
     frame = _SAMPLE * record.said_frame
-    if record.rate == _NARROW and frame <= _SMALL:
+    if record.rate == _NARROW and frame <= _SMALL and not record.silent:
         _call_run(near + _SAID + _SAMPLE * record.said_at + frame, frame)
     if record.talking:
         _call_run(near + _TAIL, _SMALL_TAIL)
@@ -125,21 +126,39 @@ def _expect_sound(t: Tables, leg: Int) -> None:
 
 
 @_foresight
-def expect_next(t: Tables, leg: Int) -> None:
-    """A mix is at this leg: what will it need for the three behind it? Each is found through what came before it."""
-    first = t.legs[leg].next
-    if first < 0:
-        return
-    _expect_sound(t, first)
-    second = t.legs[first].next
-    if second >= 0:
-        _expect_slot(t, second)
-        expect_leg(t, t.legs[second].next)
+def begin_turns(t: Tables, mixes: Int) -> None:
+    """The legs of `t.due_mixes[0:mixes]` will be worked on, one after the other."""
+    work, count = t.scratch[0], np.int64(0)
+    for k in range(mixes):
+        leg = t.mixes[t.due_mixes[k]].first
+        while leg >= 0:
+            t.turns[count] = leg
+            count += 1
+            leg = t.next_leg[leg]
+    work.turn, work.turns = 0, count
+    for k in range(_RECORD_AHEAD):
+        if k < count:
+            _expect_leg(t, t.turns[k])
+    for k in range(_SLOT_AHEAD):
+        if k < count:
+            _expect_slot(t, t.turns[k])
+
+
+@_foresight
+def expect_turn(t: Tables) -> None:
+    """A leg is worked on. What is needed of the legs behind it is found through what was called for before."""
+    work = t.scratch[0]
+    at, count = work.turn, work.turns
+    work.turn = at + 1
+    if at + _RECORD_AHEAD < count:
+        _expect_leg(t, t.turns[at + _RECORD_AHEAD])
+    if at + _SLOT_AHEAD < count:
+        _expect_slot(t, t.turns[at + _SLOT_AHEAD])
+    if at + _SOUND_AHEAD < count:
+        _expect_sound(t, t.turns[at + _SOUND_AHEAD])
 
 
 @_foresight
 def expect_mix(t: Tables, m: Int) -> None:
-    """The mix after this one, and its first leg."""
-    if m + 1 < t.mixes.shape[0] and t.mixes[m + 1].state != FREE:
-        _call_run(np.int64(t.mixes.ctypes.data) + (m + 1) * _MIX, _HOT_OF_MIX)
-        expect_leg(t, t.mixes[m + 1].first)
+    """This mix is the next."""
+    _call_run(np.int64(t.mixes.ctypes.data) + m * _MIX, _HOT_OF_MIX)

@@ -9,8 +9,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mirliton.media.codecs.g711 import size_of_alaw, size_of_ulaw
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
-from mirliton.media.records import TALKING
+from mirliton.media.records import PCMA, PCMU, TALKING
 from mirliton.media.samples import mean_size
 from mirliton.media.sources import push_event
 from mirliton.media.tables import Tables
@@ -20,7 +21,7 @@ _OPEN_AFTER = 5
 _CLOSE_AFTER = 40
 _MOST_SMOOTHED = 25000.0
 _LEVEL_MARGIN = 3  # dB
-_USUAL_PACKET = 160  # ts units, as long as none came
+USUAL_PACKET = 160  # ts units
 _FLOOR_FALLS, _FLOOR_RISES = 0.5, 0.03  # a packet; 20 ms packets: falls in 40 ms, rises in 0.7 s
 
 
@@ -78,8 +79,28 @@ def judge_packet(t: Tables, leg: Int, pcm: NDArray[np.int16], samples: Int) -> N
 
 
 @kernel
+def keep_silent(t: Tables, leg: Int) -> None:
+    """Note whether anything but the loudness of this leg's packets is of interest now."""
+    record = t.legs[leg]
+    unheard = not record.talking and not record.heard and record.energy_level > 0
+    unused = record.tap < 0 and record.event_payload_type >= 0 and record.input_gain == 1.0
+    record.silent = np.int64(record.judged and unheard and unused)
+
+
+@kernel
+def score_of(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> Int:
+    """What a packet that just came counts for the gate, if that is all that will be asked of it; else -1."""
+    record = t.legs[leg]
+    if not record.silent or span != USUAL_PACKET:
+        return np.int64(-1)
+    if record.codec == PCMU:
+        return size_of_ulaw(payload, size)
+    return size_of_alaw(payload, size) if record.codec == PCMA else np.int64(-1)
+
+
+@kernel
 def judge_unspoken(t: Tables, leg: Int, score: Int) -> None:
-    """A packet of the leg says of itself that it would not pass; it is taken to be of this score."""
+    """A packet of the leg that was not decoded is of this score."""
     if t.legs[leg].judged:
         t.legs[leg].missed = 0
         judge(t, leg, score)
@@ -91,7 +112,7 @@ def judge_nothing(t: Tables, leg: Int, span: Int) -> None:
     record = t.legs[leg]
     if not record.judged:
         return
-    packet = record.packet_span if record.packet_span > 0 else _USUAL_PACKET
+    packet = record.packet_span if record.packet_span > 0 else USUAL_PACKET
     record.missed += span
     while record.missed >= packet:
         record.missed -= packet

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirliton.media.buffers import said_of
 from mirliton.media.kernels import Int, Real, fast_kernel, kernel
 from mirliton.media.limits import LOOK_BACK_MS
+from mirliton.media.playout import said_before
 from mirliton.media.samples import clear, copy, mean_size
 from mirliton.media.tables import Tables
 
@@ -72,17 +73,48 @@ def _ring(samples: Int, interval: Int) -> Int:
 
 @kernel
 def _keep(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
-    record, said = t.legs[leg], said_of(t, leg)
-    ring = _ring(samples, interval)
+    _next_frame(t, leg, samples, interval)
+    record = t.legs[leg]
+    record.unwritten &= ~(1 << record.said_at // samples)
+    copy(t.scratch[0].frame, said_of(t, leg)[record.said_at :], samples)
+
+
+@kernel
+def skip_frame(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
+    """A packet of a leg that nobody hears was not decoded. Should its gate open soon, it will be."""
+    _next_frame(t, leg, samples, interval)
+    record = t.legs[leg]
+    frame = record.said_at // samples
+    record.unwritten |= 1 << frame
+    record.said_in[frame] = (record.head - 1) & 0xFFFF
+
+
+@kernel
+def _next_frame(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
+    """The oldest frame that is kept becomes the newest."""
+    record = t.legs[leg]
     if record.said_frame != samples:
-        clear(said, ring)
-        record.said_frame, record.said_at = samples, 0
+        record.said_frame, record.said_at, record.said_frames = samples, 0, 0
         record.behind = record.unsaid = 0
+        record.unwritten = -1
+    record.said_frames += 1
     at = record.said_at + samples
-    if at >= ring:
-        at = np.int64(0)
-    record.said_at = at
-    copy(t.scratch[0].frame, said[at:], samples)
+    record.said_at = at if at < _ring(samples, interval) else 0
+
+
+@kernel
+def _write_up(t: Tables, leg: Int, samples: Int, ring: Int) -> None:
+    """Decode what is not there yet, as far as it is remembered; what is no more, or was not said, is silence."""
+    record, said = t.legs[leg], said_of(t, leg)
+    frames = ring // samples
+    for frame in range(frames):
+        if not record.unwritten & (1 << frame):
+            continue
+        age = (record.said_at // samples - frame) % frames
+        known = age < record.said_frames
+        if not known or not said_before(t, leg, samples, np.int64(record.said_in[frame]), said[frame * samples :]):
+            clear(said[frame * samples :], samples)
+    record.unwritten = 0
 
 
 @kernel
@@ -90,6 +122,8 @@ def _recall(t: Tables, leg: Int, samples: Int, interval: Int, back: Int, out: ND
     """`out[0 : back + samples]` = what was said from `back` samples before the newest frame on, to its end."""
     record, said = t.legs[leg], said_of(t, leg)
     ring, count = _ring(samples, interval), back + samples
+    if record.unwritten != 0:
+        _write_up(t, leg, samples, ring)
     start = record.said_at - back
     if start < 0:
         start += ring

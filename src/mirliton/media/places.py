@@ -121,6 +121,9 @@ def _define(name: str, dtype: Any, shape: tuple[int, ...]) -> None:
 
 _DEFINITIONS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "legs": (LEG, ()),
+    "next_leg": (np.int64, ()),
+    "turns": (np.int64, ()),
+    "due_mixes": (np.int64, ()),
     "near": (NEAR, ()),
     "lines": (LINE, ()),
     "spoken": (np.float32, (MAX_FRAME,)),

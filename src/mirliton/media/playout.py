@@ -14,13 +14,23 @@ from numpy.typing import NDArray
 
 from mirliton.media.background import is_known_background
 from mirliton.media.buffers import arena_of
-from mirliton.media.decoding import append_silence, conceal, decode, decode_into, has_fec, pass_over, recover
+from mirliton.media.decoding import (
+    append_silence,
+    conceal,
+    decode,
+    decode_into,
+    decode_judged,
+    expand,
+    has_fec,
+    pass_over,
+    recover,
+)
 from mirliton.media.delay import fit_grid, least_wait
 from mirliton.media.gate import judge_nothing
 from mirliton.media.kernels import Int, Real, kernel
 from mirliton.media.limits import SLOTS
 from mirliton.media.pauses import fill_pause
-from mirliton.media.records import OPUS, place_of
+from mirliton.media.records import OPUS, PCMA, place_of
 from mirliton.media.samples import clear, copy
 from mirliton.media.stretching import LOOK_MS, lengthen, shorten
 from mirliton.media.tables import Tables
@@ -29,10 +39,11 @@ _STARVED = 1600  # 200 ms without a packet: the sender pauses; start afresh at i
 _LONGEST_GAP = 8000  # a hole of more than a second is a jump of the sender's clock
 _MOST_GUESSED = 160  # ts units made up at a time
 _PACE = 160  # one period in 20 ms
-_LITTLE, _MOST_FOR_LITTLE = 4000, 64_000  # ts units until a cut is tried again that only saves a few milliseconds
+_LITTLE, _MOST_FOR_LITTLE = 4000, 32_000  # ts units until a cut is tried again that only saves a few milliseconds
 _MOST_FOR_MUCH = 3200  # and one that saves more
 _FAR = 800  # ts units away from the target: then what is joined need not be so alike
 _ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
+_MOST_SEARCHES = 16  # in one step, so that a thousand who search at once hold up no tick; the others search later
 _QUIET = 16  # mean size of samples that nobody hears
 
 NOTHING, SOUND, UNSPOKEN = 0, 1, 2
@@ -175,16 +186,32 @@ def _is_straight(t: Tables, leg: Int, frame: Int) -> bool:
 def _play_straight(t: Tables, leg: Int, frame: Int) -> Int:
     record = t.legs[leg]
     sequence = np.int64(record.head)
-    score = _unspoken(t, leg, sequence)
+    slot = t.slots[place_of(leg, sequence)]
+    score = slot.score if record.silent and slot.score >= 0 else _unspoken(t, leg, sequence)
     record.head = sequence + 1
     record.position += frame
     record.waited = 0
-    if score >= 0:
-        pass_over(t, leg, score)
+    record.packet_span = frame
+    if score < 0:
+        decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+        return np.int64(SOUND)
+    pass_over(t, leg, score)
+    if not record.talking:
         return np.int64(UNSPOKEN)
-    slot = t.slots[place_of(leg, sequence)]
-    decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+    decode_judged(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
     return np.int64(SOUND)
+
+
+@kernel
+def said_before(t: Tables, leg: Int, samples: Int, low: Int, out: NDArray[np.int16]) -> bool:
+    """What a packet of G.711 said that was played lately, by the low bits of its number. False: that is not known."""
+    record = t.legs[leg]
+    sequence = record.head - 1 - ((record.head - 1 - low) & 0xFFFF)
+    slot = t.slots[place_of(leg, sequence)]
+    if record.codec > PCMA or slot.span != samples // (record.rate // 8000) or not _present(t, leg, sequence):
+        return False
+    expand(record.codec, _payload(t, leg, sequence), slot.length, out)
+    return True
 
 
 @kernel
@@ -276,7 +303,7 @@ def _change_pace(t: Tables, leg: Int, frame: Int) -> None:
         record.shift = 0
         return
     record.rest -= frame
-    if record.rest > 0:
+    if record.rest > 0 or t.scratch[0].searches >= _MOST_SEARCHES:
         return
     ratio = record.rate // 8000
     _read_ahead(t, leg, frame * ratio + LOOK_MS * 8 * ratio)
@@ -327,7 +354,8 @@ def _read_ahead(t: Tables, leg: Int, samples: Int) -> None:
 def _change_one_period(t: Tables, leg: Int, at: Int) -> bool:
     """One period less or more of the ready samples, from sample `at` on. False: not now."""
     record = t.legs[leg]
-    patient = record.patience >= _MOST_FOR_MUCH and not 0 < record.shift < record.grid
+    t.scratch[0].searches += 1
+    patient = record.patience >= (_MOST_FOR_LITTLE if 0 < record.shift < record.grid else _MOST_FOR_MUCH)
     if _join(t, leg, at, _alike_enough(t, leg)):
         record.rest, record.patience = _PACE, 0
         return True

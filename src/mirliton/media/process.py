@@ -72,7 +72,8 @@ class Process:
     def __init__(self, start: Start) -> None:
         self._control = socket.socket(fileno=start.control)
         self._control.setblocking(False)
-        self._lines = [self._control]
+        self._news = select.poll()  # not `select`, which takes no descriptor above 1023: ours has its parent's number
+        self._news.register(self._control, select.POLLIN)
         self._start = start
         self._engine: Engine | None = None
         self._decoder = msgspec.msgpack.Decoder(m.Batch)
@@ -96,7 +97,7 @@ class Process:
         gc.disable()
         due = -1
         while self._engine is None:
-            select.select(self._lines, (), ())
+            self._news.poll()
             if not self._read_commands():
                 return
         readable = True
@@ -117,7 +118,7 @@ class Process:
     def _wait(self, due: int) -> bool:
         """Until the next tick or the next command; returns whether a command waits."""
         left = _LONGEST_WAIT if due < 0 else min(_LONGEST_WAIT, (due - time.monotonic_ns()) / 1e9)
-        return bool(select.select(self._lines, (), (), max(0.0, left))[0])
+        return bool(self._news.poll(max(0.0, left) * 1000))
 
     def _read_commands(self) -> bool:
         """Apply everything that waits. False when the control process is gone."""

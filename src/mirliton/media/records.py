@@ -25,6 +25,7 @@ from mirliton.media.limits import (
     RECALLED,
     RECEIVE_BYTES,
     SAID,
+    SAID_FRAMES,
     SLOTS,
     SMALL_ARENA_BYTES,
     TAP_SAMPLES,
@@ -108,9 +109,9 @@ LEG = _record_type(
         ("grid_span", "i8"),
         ("grid_frame", "i8"),
         ("roomy", "i8"),  # ts units for which packets came a whole step earlier than they need to
+        ("silent", "i8"),  # nobody hears it: only how loud its packets are is of interest
         ("shift", "i8"),  # ts units by which the sound should be shorter; below 0: longer
         # read in every tick: source of the mix, gate (semantics 3.2), its sound
-        ("next", "i8"),
         ("muted", "i8"),
         ("held", "i8"),
         ("isolated", "i8"),
@@ -131,6 +132,9 @@ LEG = _record_type(
         ("floor", "f8"),  # the size of what does not pass: the background
         ("said_frame", "i8"),  # samples of a frame of what it said last; 0: nothing is kept
         ("said_at", "i8"),  # where the newest of them begins
+        ("said_frames", "i8"),  # how many frames ago it began to be kept
+        ("unwritten", "i8"),  # a bit for each frame of it that is not there yet
+        ("said_in", "u2", (SAID_FRAMES,)),  # and the low bits of the number of the packet that it is in
         ("behind", "i8"),  # samples; it is heard so much later than it speaks
         ("unsaid", "i8"),  # samples of that which are still to be heard though the gate is shut
         ("conceal_run", "i8"),
@@ -171,7 +175,7 @@ LEG = _record_type(
         ("quiet_gain", "i8"),  # the highest of their gains
         ("quiet_bytes", "i8"),  # and the longest of them
         ("passed_over", "i8"),  # packets since the last one that was decoded
-        # the mix it is in, as a doubly linked list (`next` is above)
+        # the mix it is in, as a doubly linked list; the other half is `Tables.next_leg`
         ("mix", "i8"),
         ("previous", "i8"),
         # source latching: addresses as integers in host order
@@ -254,7 +258,7 @@ LEG = _record_type(
     ],
 )
 
-RECEIVING_BYTES = int(LEG.fields["next"][1])  # type: ignore[index]
+RECEIVING_BYTES = int(LEG.fields["muted"][1])  # type: ignore[index]
 """Of a leg's record, from its beginning: what every packet that comes touches."""
 HOT_BYTES = int(LEG.fields["widest"][1])  # type: ignore[index]
 """And what every tick touches."""
@@ -321,8 +325,9 @@ SLOT = _record_type(
         ("seq", "i8"),  # unwrapped; -1: none
         ("ts", "i8"),
         ("at", "i8"),  # of its payload, in bytes that ever went into the arena
-        ("length", "i8"),
-        ("span", "i8"),  # ts units
+        ("length", "i4"),
+        ("span", "i4"),  # ts units
+        ("score", "i8"),  # for the gate, where it could be told when the packet came; -1: not
         ("level", "i8"),  # dB below full scale, as the sender says (RFC 6464); -1: unknown
         ("arrival", "i8"),  # engine clock, ns
         ("pause", "i8"),  # not 0: no sound (and no span) but a pause, see `pauses`. 64 bytes: a line of the cache
@@ -348,8 +353,8 @@ LINE = _record_type(
         ("sound_history", "f4", (WIDE_HISTORY,)),
         ("g722_decode", "i4", (G722_STATE,)),
         ("tone_state", "f4", (TONE_STATE,)),
-        ("history", "i2", (HISTORY,)),
         ("said", "i2", (SAID,)),
+        ("history", "i2", (HISTORY,)),
         ("arena", "u1", (ARENA_BYTES,)),
         ("ready", "i2", (READY,)),
     ],
@@ -374,6 +379,9 @@ SCRATCH = _record_type(
         ("wire_roc", "u4", (1,)),
         ("timespec", "i8", (2,)),  # where the system is told, and tells, a time
         ("poll", "i8", (1,)),
+        ("searches", "i8"),  # for periods, in this step
+        ("turn", "i8"),  # the place in `Tables.turns` that is being worked on
+        ("turns", "i8"),  # how many there are in this step
         ("random", "u4"),
     ],
 )

@@ -10,8 +10,17 @@ from mirliton.media.delay import aim, count_lateness, fastest, forget_transits, 
 from mirliton.media.digits import receive_event
 from mirliton.media.drift import note_transit
 from mirliton.media.foresight import expect_packet, expect_source
+from mirliton.media.gate import score_of
 from mirliton.media.kernels import Int, kernel
-from mirliton.media.limits import BATCH, CONTROL_BYTES, PAYLOAD_BYTES, RECEIVE_BYTES, SLOTS
+from mirliton.media.limits import (
+    BATCH,
+    CONTROL_BYTES,
+    PAYLOAD_BYTES,
+    PLACE_BYTES,
+    PLACES,
+    RECEIVE_BYTES,
+    SLOTS,
+)
 from mirliton.media.native import recvmmsg
 from mirliton.media.pauses import OF_OPUS
 from mirliton.media.records import CONNECTED, OPUS, place_of
@@ -28,6 +37,7 @@ _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
 _MOST_BYTES = 1500  # of a packet
+_FEW = PLACES - 4  # wait while the last three that were played, which the gate may look back at, stay as they are
 _MOST_DTX_BYTES = 2  # RFC 7845 4.1: the TOC alone, or with a frame of nothing
 
 
@@ -157,6 +167,7 @@ def _keep_sound(
         slot = t.slots[place_of(leg, full)]
         slot.span, slot.arrival, slot.pause = span, arrival, 0
         slot.level = _said_level(t, leg, t.inbox[row], start)
+        slot.score = score_of(t, leg, t.inbox[row][start:], size, span)
         aim(t, leg, ts, span)
 
 
@@ -173,7 +184,7 @@ def _wait_for_fec(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, fu
 def _keep_pause(t: Tables, leg: Int, row: Int, full: Int, ts: Int, pause: Int) -> None:
     if _keep(t, leg, row, full, ts, 0, 0):
         slot = t.slots[place_of(leg, full)]
-        slot.span, slot.pause, slot.level = 0, pause, 127
+        slot.span, slot.pause, slot.level, slot.score = 0, pause, 127, -1
 
 
 @kernel
@@ -293,12 +304,25 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
     if full < record.head or slot.seq > full:
         record.late += 1
         return False
-    at = record.arena_used
-    place = at & (record.arena_bytes - 1)
-    nothing_waits = full == record.head and full == record.highest  # then use the same memory again: it is in the cache
-    if place + size > record.arena_bytes or (nothing_waits and place > 0):
-        at, place = at + record.arena_bytes - place, 0
+    at = _place(t, leg, full, size)
     record.arena_used = at + size
+    place = at & (record.arena_bytes - 1)
     copy(t.inbox[row][start:], arena_of(t, leg)[place:], size)
     slot.seq, slot.ts, slot.at, slot.length = full, ts, at, size
     return True
+
+
+@kernel
+def _place(t: Tables, leg: Int, full: Int, size: Int) -> Int:
+    """Where a payload goes, in bytes that ever went into the arena.
+
+    As long as few packets wait, one of usual size lies where its number says: the same memory again and again, which
+    stays in the cache, and what was played last is still there. Else one lies behind the other in all of the arena.
+    """
+    record = t.legs[leg]
+    at, mask = np.int64(record.arena_used), record.arena_bytes - 1
+    place, waiting = at & mask, full - record.head
+    in_turn = (place - 1) // PLACE_BYTES == (full - 1) & (PLACES - 1)
+    if full == record.highest and size <= PLACE_BYTES and (waiting == 0 or (in_turn and 0 < waiting <= _FEW)):
+        return np.int64(at + ((PLACE_BYTES * (full & (PLACES - 1)) - place) & mask))
+    return np.int64(at + mask + 1 - place if place + size > record.arena_bytes else at)

@@ -58,13 +58,6 @@ def scale(out: NDArray[np.float32], n: Int, gain: Real) -> None:
 
 
 @fast_kernel
-def look_up(table: Run, codes: NDArray[np.uint8], out: Run, n: Int) -> None:
-    """`out[0:n] = table[codes[0:n]]`: G.711 to samples."""
-    for i in range(n):
-        out[i] = table[codes[i]]
-
-
-@fast_kernel
 def look_up_code(table: NDArray[np.uint8], pcm: NDArray[np.int16], out: NDArray[np.uint8], n: Int) -> None:
     """`out[0:n] = table[pcm[0:n] + 32768]`: samples to G.711."""
     for i in range(n):

@@ -54,7 +54,7 @@ def _say_to_all(t: Tables, group: Int, first: Int, count: Int) -> None:
         record = t.legs[leg]
         if record.group == group and not record.private and record.may_send and record.state == CONNECTED:
             _say(t, leg, count, span)
-        leg = record.next
+        leg = t.next_leg[leg]
 
 
 @kernel

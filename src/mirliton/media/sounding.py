@@ -131,7 +131,7 @@ class Sounding:
         while leg >= 0:
             if leg != without:
                 self._tune(leg)
-            leg = int(t.legs[leg].next)
+            leg = int(t.next_leg[leg])
         return True
 
     def _tune(self, leg: int) -> None:

@@ -53,10 +53,15 @@ Records = Any
 class Tables(NamedTuple):
     """Everything that a kernel may touch.
 
+    `next_leg`: who stands behind a leg in the list of its mix (-1: nobody). These lists are walked far ahead of the
+    work, so they lie close together. `turns` and `due_mixes`: the legs and mixes of this step, in the order of work.
     Few arrays of rich records, so that what is handed from kernel to kernel stays small (and compiles in time).
     """
 
     legs: Records
+    next_leg: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    due_mixes: NDArray[np.int64]
     near: Records
     lines: Records
     spoken: NDArray[np.float32]
@@ -205,6 +210,9 @@ def make_tables(
     tap_counts, chunks = taps or lonely_taps()
     tables = Tables(
         legs=legs,
+        next_leg=np.full(n, -1, np.int64),
+        turns=np.zeros(n, np.int64),
+        due_mixes=np.zeros(capacity.mixes, np.int64),
         near=_dense(NEAR, n),
         lines=_sparse(LINE, n),
         spoken=_sparse_plane(np.float32, n, MAX_FRAME),

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mirliton.media import counting
 from mirliton.media.encoding import go_on_alone
-from mirliton.media.foresight import expect_leg, expect_mix, expect_next
-from mirliton.media.gate import amplify
+from mirliton.media.foresight import begin_turns, expect_mix, expect_turn
+from mirliton.media.gate import amplify, keep_silent
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.limiter import LIMITER_BLOCKS, limit_on
 from mirliton.media.limits import FIR_HISTORY, LOOKAHEAD, WIDE_HISTORY
-from mirliton.media.lookback import forget_said, miss_frame, pass_gate
+from mirliton.media.lookback import miss_frame, pass_gate, skip_frame
 from mirliton.media.opus_states import give_back
 from mirliton.media.playing import play_loop, play_queue
 from mirliton.media.playout import NOTHING, UNSPOKEN, ignore, read
@@ -45,6 +45,7 @@ def _hear(t: Tables, m: Int, leg: Int, row: Int) -> None:
     record.contributes = 0
     silent = bool(mix.lobby or record.muted or record.held or record.isolated or not record.may_receive)
     record.judged = np.int64(not silent)
+    keep_silent(t, leg)
     record.read_every = mix.interval * 1_000_000
     record.next_read = mix.due + record.read_every
     wants_tones = record.event_payload_type < 0
@@ -58,8 +59,8 @@ def _hear(t: Tables, m: Int, leg: Int, row: Int) -> None:
         miss_frame(t, leg, samples, mix.interval)
         return
     if outcome == UNSPOKEN:
-        if not record.heard and record.energy_level > 0 and record.tap < 0:
-            forget_said(t, leg)
+        if record.silent:
+            skip_frame(t, leg, samples, mix.interval)
             return
         clear(t.scratch[0].frame, samples)
     if record.tap >= 0 and not (silent and record.tap_heard_only):
@@ -86,14 +87,13 @@ def _add_up(t: Tables, m: Int, n: Int) -> Int:
     voices = t.scratch[0].voices
     clear(voices, n)
     heard, leg = 0, t.mixes[m].first
-    expect_leg(t, leg)
     while leg >= 0:
-        expect_next(t, leg)
+        expect_turn(t)
         _hear(t, m, leg, heard)
         if t.legs[leg].contributes:
             add(t.spoken[heard], voices, n)
             heard += 1
-        leg = t.legs[leg].next
+        leg = t.next_leg[leg]
     return heard
 
 
@@ -355,7 +355,7 @@ def _tick(t: Tables, m: Int) -> None:
             else:
                 _join_the_crowd(t, leg)
                 t.encoders[record.group].wanted = 1
-        leg = record.next
+        leg = t.next_leg[leg]
     if not mix.lobby:
         _send_shared(t, m, n)
     mix.ticks += 1
@@ -372,9 +372,24 @@ def _do_due(t: Tables, m: Int, now: Int) -> None:
         mix.due += missed * period
     while mix.due <= now:
         if mix.first >= 0 or mix.queue_head >= 0:
-            expect_mix(t, m)
             _tick(t, m)
         mix.due += period
+
+
+@kernel
+def _what_is_due(t: Tables, now: Int) -> tuple[Int, Int]:
+    """How many mixes are due, which are put into `t.due_mixes`; and when the first of the others will be, or -1."""
+    count, following = np.int64(0), np.int64(-1)
+    for m in range(t.mixes.shape[0]):
+        mix = t.mixes[m]
+        if mix.state == FREE or (mix.first < 0 and mix.queue_head < 0):
+            continue
+        if mix.due <= now:
+            t.due_mixes[count] = m
+            count += 1
+        elif following < 0 or mix.due < following:
+            following = np.int64(mix.due)
+    return count, following
 
 
 @kernel
@@ -387,14 +402,15 @@ def step_tables(t: Tables, now: Int, real_offset: Int) -> Int:
     for k in range(t.sockets.shape[0]):
         if turns or t.sockets[k].even < 0:  # reports have time: the system says when they came
             receive(t, k, now, real_offset)
-    following = np.int64(-1)
-    for m in range(t.mixes.shape[0]):
-        mix = t.mixes[m]
-        if mix.state == FREE or (mix.first < 0 and mix.queue_head < 0):
-            continue
-        _do_due(t, m, now)
-        if following < 0 or mix.due < following:
-            following = mix.due
+    count, following = _what_is_due(t, now)
+    begin_turns(t, count)
+    t.scratch[0].searches = 0
+    for k in range(count):
+        if k + 1 < count:
+            expect_mix(t, t.due_mixes[k + 1])
+        _do_due(t, t.due_mixes[k], now)
+        due = np.int64(t.mixes[t.due_mixes[k]].due)
+        following = due if following < 0 else min(following, due)
     if turns:
         report_due(t, now, real_offset)
     flush(t)
