@@ -144,3 +144,14 @@ def test_of_a_steady_background_one_packet_a_second_is_decoded(bench: EngineBenc
     before = int(bench.counters[counting.DECODES])
     bench.run(5000)
     assert 3 <= int(bench.counters[counting.DECODES]) - before <= 15
+
+
+def test_a_soft_click_in_a_known_background_opens_no_gate() -> None:
+    """It counts once, and not for the packets after it that are passed over."""
+    said = 8 * _noise(8 * _RATE)
+    for second in range(3, 8):
+        click = slice(second * _RATE, second * _RATE + 480)
+        said[click] += 700 * np.sin(2 * np.pi * 900 * np.arange(480) / _RATE)
+    plain, passed = (_outcome(said, pass_over=choice) for choice in (False, True))
+    assert passed.events == plain.events == []
+    assert passed.decodes < 0.5 * plain.decodes

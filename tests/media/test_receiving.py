@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mirliton.media import counting
 from mirliton.media import messages as m
+from mirliton.media.buffers import is_present, payload_of
 from tests.media.bench import MS, EngineBench, FakeCaller, level, silence, tone
 
 
@@ -232,3 +233,26 @@ def test_statistics_of_a_closed_leg_are_not_those_of_the_next(bench: EngineBench
     bench.apply(bench.connect(0))
     bench.run(20)
     assert bench.tables.legs[0].packets_sent <= 2
+
+
+@pytest.mark.parametrize("burst", [4, 9, 12, 16, 24, 30])
+@pytest.mark.parametrize("first", range(8))
+def test_what_comes_at_once_after_a_stall_is_all_kept(bench: EngineBench, first: int, burst: int) -> None:
+    """Whatever the number of the packet that comes first: 600 ms of G.711 fit."""
+    generator = np.random.default_rng(burst)
+    bench.add(FakeCaller(lambda t: generator.normal(0, 3000, len(t))))
+    bench.join_all(bench.open_mix())
+    bench.run(1000 + 20 * first)
+    caller = bench.callers[0]
+    caller.sending = False
+    bench.run(40)
+    payloads = [caller.payload() for _ in range(burst)]
+    for payload in payloads:
+        bench.send_to(0, caller.next_packet(payload))
+    bench.engine.step(bench.now)
+    newest = int(bench.tables.legs[0].highest)
+    head = int(bench.tables.legs[0].head)
+    assert newest - head >= burst - 2
+    for sequence in range(head, newest + 1):
+        assert is_present(bench.tables, 0, sequence)
+        assert bytes(payload_of(bench.tables, 0, sequence)[:160]) == payloads[burst - 1 - (newest - sequence)]

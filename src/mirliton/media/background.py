@@ -2,7 +2,7 @@
 
 A sender's word that a packet is no speech says nothing of how loud it is. So a leg first has some packets decoded,
 which must be far below its gate. What is no louder by its own gains, and no longer, is passed over from then on, but
-never many in a row: the decoder stays near its stream, and sound above 8 kHz, of which gains tell nothing, is found.
+for one a second: the decoder stays near its stream, and sound above 8 kHz, of which gains tell nothing, is found.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from mirliton.media.codecs.opus_packets import background
 from mirliton.media.kernels import Int, kernel
 from mirliton.media.tables import Tables
 
-_FAR_BELOW = 4  # times below the gate: 12 dB
+FAR_BELOW = 4  # times below the gate: 12 dB
 _KNOWN_AFTER = 5  # packets
 _MOST_PASSED_OVER = 49
 
@@ -28,7 +28,7 @@ def note_background(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int) 
     gain = background(payload, size)
     if gain < 0:
         return
-    if record.score * _FAR_BELOW > record.energy_level:
+    if record.score * FAR_BELOW > record.energy_level:
         record.quiet_run = 0
     elif record.quiet_run == 0 or record.quiet_kind != payload[0]:
         record.quiet_run, record.quiet_kind, record.quiet_gain, record.quiet_bytes = 1, payload[0], gain, size

@@ -67,7 +67,7 @@ def expand(codec: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.in
 
 @kernel
 def decode_judged(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, out: NDArray[np.int16]) -> None:
-    """The same, of a packet that the gate has counted."""
+    """Like `decode_into`, for a packet that the gate has counted."""
     _remember(t, leg, out, _decode(t, leg, payload, size, out))
 
 

@@ -24,7 +24,8 @@ _WINDOW = 8000  # the fastest packet is one of the last one to two seconds
 _CLOCK_JUMP = 8000  # later than that is no packet: the sender's clock was set
 _ROOM = 40  # what has to be too much, beside a step, before sound is shortened: so that it does not go to and fro
 _LEAST_STEP = 80
-_SURE_AFTER = 16_000  # a step that could have been saved for two seconds is saved without that room too
+_LITTLE_ROOM = 16
+_SURE_AFTER = 16_000  # a step that could have been saved for two seconds is saved with little room, too
 _WARY = 16_000  # two seconds longer if more delay was needed before
 _WASTE = 40  # waiting that helps no packet is worth a cut from here on
 UNKNOWN = np.int64(1) << 60
@@ -148,7 +149,7 @@ def _shift(t: Tables, leg: Int, span: Int, waste: Int, spare: Int) -> Int:
         return np.int64(waste + spare // record.grid * record.grid)
     step = max(record.grid, _LEAST_STEP)
     record.roomy = record.roomy + span if spare >= step else min(record.roomy, 0)
-    room = 0 if record.roomy >= _SURE_AFTER else _ROOM
+    room = _LITTLE_ROOM if record.roomy >= _SURE_AFTER else _ROOM
     if spare >= step + room:
         return np.int64(waste + (spare - room) // record.grid * record.grid)
     return np.int64(waste if waste >= _WASTE else 0)

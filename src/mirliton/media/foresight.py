@@ -116,7 +116,8 @@ def _expect_sound(t: Tables, leg: Int) -> None:
         return
     near = np.int64(t.near.ctypes.data) + leg * _NEAR
     if record.arena_bytes <= SMALL_ARENA_BYTES:
-        _call_run(near + _ARENA + (slot.at & (record.arena_bytes - 1)), PLACE_BYTES)
+        at = slot.at & (record.arena_bytes - 1) if slot.at >= 0 else PLACE_BYTES * (slot.seq & (PLACES - 1))
+        _call_run(near + _ARENA + at, PLACE_BYTES)
     frame = _SAMPLE * record.said_frame
     if record.rate == _NARROW and frame <= _SMALL and not record.silent:
         _call_run(near + _SAID + _SAMPLE * record.said_at + frame, frame)

@@ -1,7 +1,8 @@
 """Who is audible: the energy gate of semantics 3.2. It counts a leg's own packets, whatever the mix's interval.
 
-Packets are judged where they are decoded, so those that the jitter buffer holds for the next tick are judged a little
-early and never late. Time for which no packet came counts as packets that do not pass; so does comfort noise.
+Packets count when they are decoded, so those that the jitter buffer holds for the next tick count a little early and
+never late. Of a leg that nobody hears the score is calculated where they arrive, and counted when it is their turn.
+Time for which no packet came counts as packets that do not pass; so does comfort noise.
 """
 
 import math
@@ -21,7 +22,7 @@ _OPEN_AFTER = 5
 _CLOSE_AFTER = 40
 _MOST_SMOOTHED = 25000.0
 _LEVEL_MARGIN = 3  # dB
-USUAL_PACKET = 160  # ts units
+_USUAL_PACKET = 160  # ts units
 _FLOOR_FALLS, _FLOOR_RISES = 0.5, 0.03  # a packet; 20 ms packets: falls in 40 ms, rises in 0.7 s
 
 
@@ -91,7 +92,7 @@ def keep_silent(t: Tables, leg: Int) -> None:
 def score_of(t: Tables, leg: Int, payload: NDArray[np.uint8], size: Int, span: Int) -> Int:
     """What a packet that just came counts for the gate, if that is all that will be asked of it; else -1."""
     record = t.legs[leg]
-    if not record.silent or span != USUAL_PACKET:
+    if not record.silent or span != _USUAL_PACKET:
         return np.int64(-1)
     if record.codec == PCMU:
         return size_of_ulaw(payload, size)
@@ -112,7 +113,7 @@ def judge_nothing(t: Tables, leg: Int, span: Int) -> None:
     record = t.legs[leg]
     if not record.judged:
         return
-    packet = record.packet_span if record.packet_span > 0 else USUAL_PACKET
+    packet = record.packet_span if record.packet_span > 0 else _USUAL_PACKET
     record.missed += span
     while record.missed >= packet:
         record.missed -= packet

@@ -86,6 +86,7 @@ def skip_frame(t: Tables, leg: Int, samples: Int, interval: Int) -> None:
     record = t.legs[leg]
     frame = record.said_at // samples
     record.unwritten |= 1 << frame
+    record.behind = record.unsaid = 0
     record.said_in[frame] = (record.head - 1) & 0xFFFF
 
 

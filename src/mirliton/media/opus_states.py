@@ -1,4 +1,4 @@
-"""The memory of libopus' encoders (30 KiB each): lent to an encoder for as long as it has something to encode.
+"""The memory of libopus' encoders (31 KB each): lent to an encoder for as long as it has something to encode.
 
 Most listeners hear what others hear and need none of their own. Who gives memory back last lends it next, so what is
 not needed at the same time is not there.

@@ -12,8 +12,8 @@ A tick reads one interval from a leg, whether or not its packets came (deadlines
 import numpy as np
 from numpy.typing import NDArray
 
-from mirliton.media.background import is_known_background
-from mirliton.media.buffers import arena_of
+from mirliton.media.background import FAR_BELOW, is_known_background
+from mirliton.media.buffers import is_present, payload_of
 from mirliton.media.decoding import (
     append_silence,
     conceal,
@@ -60,28 +60,16 @@ def ignore(t: Tables, leg: Int) -> None:
 
 
 @kernel
-def _present(t: Tables, leg: Int, sequence: Int) -> bool:
-    slot = t.slots[place_of(leg, sequence)]
-    return bool(slot.seq == sequence and t.legs[leg].arena_used - slot.at <= t.legs[leg].arena_bytes)
-
-
-@kernel
-def _payload(t: Tables, leg: Int, sequence: Int) -> NDArray[np.uint8]:
-    """From the first byte of a packet's payload on."""
-    return arena_of(t, leg)[t.slots[place_of(leg, sequence)].at & (t.legs[leg].arena_bytes - 1) :]
-
-
-@kernel
 def _next_present(t: Tables, leg: Int) -> Int:
     """The first packet at or after the head, or -1."""
     record = t.legs[leg]
     if record.head <= record.bridge:
         for sequence in range(max(record.head, record.bridge - SLOTS + 1), record.bridge + 1):
-            if _present(t, leg, sequence):
+            if is_present(t, leg, sequence):
                 return np.int64(sequence)
     first = max(record.head, record.highest - SLOTS + 1)
     for sequence in range(first, record.highest + 1):
-        if _present(t, leg, sequence):
+        if is_present(t, leg, sequence):
             return np.int64(sequence)
     return np.int64(-1)
 
@@ -103,7 +91,7 @@ def _start(t: Tables, leg: Int, frame: Int, due: Int) -> bool:
     record.playing, record.pause = 1, 0
     record.head = sequence
     record.position = slot.ts
-    record.waited = record.shift = record.rest = record.patience = 0
+    record.waited = record.shift = record.rest = record.patience = record.roomy = 0
     return True
 
 
@@ -179,7 +167,7 @@ def _is_straight(t: Tables, leg: Int, frame: Int) -> bool:
     """The usual case: the packet whose turn it is is there, and is as long as the tick."""
     record = t.legs[leg]
     slot = t.slots[place_of(leg, record.head)]
-    return bool(_present(t, leg, record.head) and slot.ts == record.position and slot.span == frame)
+    return bool(is_present(t, leg, record.head) and slot.ts == record.position and slot.span == frame)
 
 
 @kernel
@@ -193,12 +181,12 @@ def _play_straight(t: Tables, leg: Int, frame: Int) -> Int:
     record.waited = 0
     record.packet_span = frame
     if score < 0:
-        decode_into(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+        decode_into(t, leg, payload_of(t, leg, sequence), slot.length, t.scratch[0].frame)
         return np.int64(SOUND)
     pass_over(t, leg, score)
     if not record.talking:
         return np.int64(UNSPOKEN)
-    decode_judged(t, leg, _payload(t, leg, sequence), slot.length, t.scratch[0].frame)
+    decode_judged(t, leg, payload_of(t, leg, sequence), slot.length, t.scratch[0].frame)
     return np.int64(SOUND)
 
 
@@ -208,9 +196,9 @@ def said_before(t: Tables, leg: Int, samples: Int, low: Int, out: NDArray[np.int
     record = t.legs[leg]
     sequence = record.head - 1 - ((record.head - 1 - low) & 0xFFFF)
     slot = t.slots[place_of(leg, sequence)]
-    if record.codec > PCMA or slot.span != samples // (record.rate // 8000) or not _present(t, leg, sequence):
+    if record.codec > PCMA or slot.span != samples // (record.rate // 8000) or not is_present(t, leg, sequence):
         return False
-    expand(record.codec, _payload(t, leg, sequence), slot.length, out)
+    expand(record.codec, payload_of(t, leg, sequence), slot.length, out)
     return True
 
 
@@ -233,7 +221,7 @@ def _play_on(t: Tables, leg: Int, sequence: Int) -> bool:
         append_silence(t, leg, span)
         pass_over(t, leg, score)
         return True
-    decode(t, leg, _payload(t, leg, sequence), slot.length)
+    decode(t, leg, payload_of(t, leg, sequence), slot.length)
     if gap < 0:
         _drop(t, leg, before, -gap * (record.rate // 8000))
     return True
@@ -248,8 +236,8 @@ def _unspoken(t: Tables, leg: Int, sequence: Int) -> Int:
         return np.int64(-1)
     if slot.level >= record.quiet_level:
         return np.int64(0)
-    if is_known_background(t, leg, _payload(t, leg, sequence), slot.length):
-        return np.int64(record.score)
+    if is_known_background(t, leg, payload_of(t, leg, sequence), slot.length):
+        return np.int64(min(record.score, record.energy_level // FAR_BELOW))  # the last may have been a word
     return np.int64(-1)
 
 
@@ -277,7 +265,7 @@ def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> bool:
         record.position += credit
         record.waited -= credit
     elif record.codec == OPUS and gap <= span and record.talking and _is_repeated_by(t, leg, sequence):
-        record.position += recover(t, leg, _payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
+        record.position += recover(t, leg, payload_of(t, leg, sequence), t.slots[place_of(leg, sequence)].length, gap)
         return True
     else:
         part = min(gap - span if record.codec == OPUS and gap > span else gap, _MOST_GUESSED)
@@ -288,7 +276,7 @@ def _cross_gap(t: Tables, leg: Int, gap: Int, span: Int, sequence: Int) -> bool:
 @kernel
 def _is_repeated_by(t: Tables, leg: Int, sequence: Int) -> bool:
     """Has this packet FEC for the one before it?"""
-    return has_fec(_payload(t, leg, sequence), t.slots[place_of(leg, sequence)].length)
+    return has_fec(payload_of(t, leg, sequence), t.slots[place_of(leg, sequence)].length)
 
 
 @kernel

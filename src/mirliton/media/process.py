@@ -116,9 +116,9 @@ class Process:
         self._report()
 
     def _wait(self, due: int) -> bool:
-        """Until the next tick or the next command; returns whether a command waits."""
+        """Until the last millisecond before the next tick, or the next command; returns whether a command waits."""
         left = _LONGEST_WAIT if due < 0 else min(_LONGEST_WAIT, (due - time.monotonic_ns()) / 1e9)
-        return bool(self._news.poll(max(0.0, left) * 1000))
+        return bool(self._news.poll(int(max(0.0, left) * 1000)))
 
     def _read_commands(self) -> bool:
         """Apply everything that waits. False when the control process is gone."""

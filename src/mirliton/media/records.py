@@ -97,7 +97,8 @@ LEG = _record_type(
         ("lateness_total", "f8"),
         ("lateness_above", "f8"),  # of later packets than usual
         ("most_delay", "i8"),  # ts units
-        ("arena_used", "i8"),
+        ("arena_used", "i8"),  # bytes that ever went into its ring
+        ("placed", "i8"),  # the newest packet that went to one of its places
         ("arena_bytes", "i8"),  # how much of the arena this codec gets
         ("playing", "i8"),
         ("head", "i8"),  # unwrapped sequence number of the packet being played
@@ -164,7 +165,7 @@ LEG = _record_type(
         ("srtp_out", "i8"),  # address of libsrtp's session, which only the engine can follow; 0: plain RTP (RFC 3711)
         ("packets_sent", "i8"),
         ("octets_sent", "i8"),
-        # everything else: `FIRST_COLD` is the first of it
+        # everything else: `HOT_BYTES` ends before it
         # what the control process set
         ("widest", "i8"),  # the highest rate that it can use
         ("event_step", "i8"),  # units of a telephone event's duration in 1/8 ms
@@ -324,7 +325,7 @@ SLOT = _record_type(
     [  # a packet in a jitter buffer; each leg has SLOTS of them, and a packet's place is its sequence number
         ("seq", "i8"),  # unwrapped; -1: none
         ("ts", "i8"),
-        ("at", "i8"),  # of its payload, in bytes that ever went into the arena
+        ("at", "i8"),  # of its payload, in bytes that ever went into the ring; -1: in the place of its number
         ("length", "i4"),
         ("span", "i4"),  # ts units
         ("score", "i8"),  # for the gate, where it could be told when the packet came; -1: not

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirliton.media import counting
-from mirliton.media.buffers import arena_of
+from mirliton.media.buffers import RING, payload_of
 from mirliton.media.decoding import duration, has_fec
 from mirliton.media.delay import aim, count_lateness, fastest, forget_transits, note_arrival, target
 from mirliton.media.digits import receive_event
@@ -37,7 +37,7 @@ _EARLIER = 8  # packets before the first one to come that may still be played
 _DONT_WAIT = 0x40
 _COMFORT_NOISE = 13
 _MOST_BYTES = 1500  # of a packet
-_FEW = PLACES - 4  # wait while the last three that were played, which the gate may look back at, stay as they are
+_FEW = PLACES - 4  # wait, while the last three that were played stay where they are: the gate may look back at them
 _MOST_DTX_BYTES = 2  # RFC 7845 4.1: the TOC alone, or with a frame of nothing
 
 
@@ -304,25 +304,26 @@ def _keep(t: Tables, leg: Int, row: Int, full: Int, ts: Int, start: Int, size: I
     if full < record.head or slot.seq > full:
         record.late += 1
         return False
-    at = _place(t, leg, full, size)
-    record.arena_used = at + size
-    place = at & (record.arena_bytes - 1)
-    copy(t.inbox[row][start:], arena_of(t, leg)[place:], size)
-    slot.seq, slot.ts, slot.at, slot.length = full, ts, at, size
+    slot.seq, slot.ts, slot.at, slot.length = full, ts, _place(t, leg, full, size), size
+    copy(t.inbox[row][start:], payload_of(t, leg, full), size)
     return True
 
 
 @kernel
 def _place(t: Tables, leg: Int, full: Int, size: Int) -> Int:
-    """Where a payload goes, in bytes that ever went into the arena.
+    """Where a payload goes: bytes that ever went into the ring, or -1 for the place of its number.
 
-    As long as few packets wait, one of usual size lies where its number says: the same memory again and again, which
-    stays in the cache, and what was played last is still there. Else one lies behind the other in all of the arena.
+    As long as few packets wait, those of usual size go to a few places by turns: the same memory again and again, which
+    stays in the cache, and what was played last is still there. Others go into a ring, one behind the other.
     """
     record = t.legs[leg]
+    newest, waiting = full == record.highest, full - record.head
+    if newest and size <= PLACE_BYTES and waiting <= _FEW:
+        record.placed = full
+        return np.int64(-1)
     at, mask = np.int64(record.arena_used), record.arena_bytes - 1
-    place, waiting = at & mask, full - record.head
-    in_turn = (place - 1) // PLACE_BYTES == (full - 1) & (PLACES - 1)
-    if full == record.highest and size <= PLACE_BYTES and (waiting == 0 or (in_turn and 0 < waiting <= _FEW)):
-        return np.int64(at + ((PLACE_BYTES * (full & (PLACES - 1)) - place) & mask))
-    return np.int64(at + mask + 1 - place if place + size > record.arena_bytes else at)
+    place = at & mask
+    if (newest and waiting == 0) or place + size > record.arena_bytes or place < RING:
+        at += (RING - place) & mask  # nothing is in the ring, or its end is near
+    record.arena_used = at + size
+    return np.int64(at)
