@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -45,13 +46,15 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> bytes:
-    """End it by SIGTERM, then by SIGKILL; returns what it still had to say on stdout."""
+    """End it by SIGTERM, then it and its own children by SIGKILL; returns what it still had to say on stdout."""
     if process.poll() is None:
         process.terminate()
     try:
         said, _ = process.communicate(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with what it started, which may hold its stdout open
         said, _ = process.communicate()
     except ValueError:  # stopped before: its stdout is closed
         return b""
