@@ -43,7 +43,7 @@ _LITTLE, _MOST_FOR_LITTLE = 4000, 32_000  # ts units until a cut is tried again 
 _MOST_FOR_MUCH = 3200  # and one that saves more
 _FAR = 800  # ts units away from the target: then what is joined need not be so alike
 _ALIKE, _ALIKE_WHEN_FAR, _ALIKE_FOR_LITTLE = 0.85, 0.5, 0.95
-_MOST_SEARCHES = 16  # in one step, so that a thousand who search at once hold up no tick; the others search later
+_MOST_SEARCHES = 32  # in one step, so that a thousand who search at once hold up no tick; the others search later
 _QUIET = 16  # mean size of samples that nobody hears
 
 NOTHING, SOUND, UNSPOKEN = 0, 1, 2
