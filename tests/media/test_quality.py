@@ -8,7 +8,9 @@ from mirliton.media.ended_calls import EndedCalls, Histogram
 from mirliton.media.leg_statistics import read_statistics
 from mirliton.media.quality import burst_ratio, delay_impairment, opinion, score
 from mirliton.media.types import LegStatistics
+from tests.media.bad_line import room
 from tests.media.bench import EngineBench, FakeCaller, silence, tone
+from tests.media.netem import Network, uniform
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,14 @@ def test_a_value_on_a_bound_is_not_above_it() -> None:
         histogram.note(value)
     assert histogram.cumulative() == [(1.0, 2), (2.0, 3), (float("inf"), 4)]
     assert histogram.total == 12.0
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "OPUS"])
+@pytest.mark.parametrize("jitter", [0, 60])
+def test_the_playout_delay_is_how_long_packets_wait(codec: str, jitter: int) -> None:
+    """From the quickest packet's arrival to the tick that reads its sound: never nothing."""
+    with room(Network(uniform(0, jitter), in_order=True), codec=codec) as line:
+        line.run(5000)
+        told = read_statistics(line.record, line.bench.now, 0, None).playout_delay_ms
+        assert told == pytest.approx(line.wait, abs=0.2)
+        assert 5 <= told <= 30 if jitter == 0 else 40 <= told <= 100

@@ -69,9 +69,12 @@ def read_statistics(r: Any, now: int, opened_at: int, latched: tuple[str, int] |
 
 
 def _playout_delay(r: Any) -> float:
+    """How long after the quickest packet's time its sound is read: what the jitter buffer adds."""
     if not r["playing"] or not r["rate"]:
         return 0.0
-    return max(0.0, float(r["highest_ts"] - r["position"]) / 8 + int(r["ready"]) * 1000 / int(r["rate"]))
+    played = int(r["position"]) - int(r["ready"]) * 8000 // int(r["rate"])
+    quickest = min(int(r["fastest"]), int(r["fastest_before"]))
+    return max(0.0, (int(r["next_read"]) // 125_000 - played - quickest) / 8)
 
 
 def percent(part: int, whole: int) -> float:
