@@ -81,14 +81,14 @@ class Match:
 
 
 PIECE_SECONDS = 0.4
-SLACK_SECONDS = 0.25
+SLACK_SECONDS = 0.15
 
 
 def find_sound(recording: Samples, reference: Samples, rate: int) -> Match:
     """Look for a known recording in what was heard, by normalised cross-correlation.
 
     The place is found with the whole reference. The score is the mean over pieces of 0.4 s that may each have moved by
-    0.25 s, weighted by their energy, because a jitter buffer stretches and shortens pauses.
+    0.15 s, weighted by their energy, because a jitter buffer stretches and shortens pauses.
     """
     heard, wanted = recording.astype(np.float64), reference.astype(np.float64)
     if len(heard) < len(wanted) or len(wanted) == 0:
